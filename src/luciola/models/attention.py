@@ -1,0 +1,212 @@
+"""Attention for rows that hold several examples: packed side by side, or as branches of one prefix.
+
+A row is flat, `(1, T)`. A `Layout` says which tokens belong together: every segment attends causally to
+itself and to all of its parent segment, and to nothing else. One attention function, registered with
+transformers as "luciola", reads it; without a layout it is plain SDPA, so that the same model object also
+generates. On the GPU it runs a variable-length flash kernel over gathered keys; elsewhere it calls SDPA
+segment by segment, which computes only what counts. Trees deeper than prefix and branches are left out.
+
+Models are called with `use_cache=False` and a 4-D placeholder as attention mask: transformers hands a 4-D
+mask through untouched, so no dense mask of T x T is ever built, and positions that restart are not read as
+a second, different description of the packing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+from transformers.modeling_utils import AttentionInterface
+
+NAME = "luciola"
+ROOT = -1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tokens of one flat row attend.
+
+    Args:
+        lengths: tokens of each segment, in row order; their sum is T.
+        parents: index of the segment each one continues (before it in the row), or ROOT.
+        queries: (S + 1,) int32, where each segment's queries begin; the last entry is T.
+        keys: (S + 1,) int32, the same for its keys: the parent's tokens, then its own.
+        key_index: (K,) row positions of those keys; None where no segment has a parent.
+        longest_query, longest_key: the longest segment without and with its parent.
+    """
+
+    lengths: tuple[int, ...]
+    parents: tuple[int, ...]
+    queries: Tensor
+    keys: Tensor
+    key_index: Tensor | None
+    longest_query: int
+    longest_key: int
+
+    @classmethod
+    def of(
+        cls, lengths: Sequence[int], parents: Sequence[int], device: torch.device | str = "cpu"
+    ) -> Layout:
+        """The layout of segments `lengths`, each continuing `parents[i]` (ROOT: nothing)."""
+        starts = [0, *accumulate(lengths)]
+        spans = [_key_spans(index, starts, parents) for index in range(len(lengths))]
+        key_lengths = [sum(end - begin for begin, end in span) for span in spans]
+        branched = any(parent != ROOT for parent in parents)
+        index = torch.cat([torch.arange(b, e) for span in spans for b, e in span])
+        return cls(
+            lengths=tuple(lengths),
+            parents=tuple(parents),
+            queries=torch.tensor(starts, dtype=torch.int32, device=device),
+            keys=torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32, device=device),
+            key_index=index.to(device) if branched else None,
+            longest_query=max(lengths),
+            longest_key=max(key_lengths),
+        )
+
+
+def _key_spans(
+    index: int, starts: Sequence[int], parents: Sequence[int]
+) -> list[tuple[int, int]]:
+    own = (starts[index], starts[index + 1])
+    parent = parents[index]
+    return [own] if parent == ROOT else [(starts[parent], starts[parent + 1]), own]
+
+
+def attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    layout: Layout | None = None,
+    sliding_window: int | None = None,
+    **others: Any,
+) -> tuple[Tensor, None]:
+    """The attention function registered with transformers; see the module's docstring.
+
+    Args:
+        query: (B, H, T, D); key and value: (B, H_kv, T, D). With a layout B is 1.
+        scaling: factor on the scores; None: 1 / sqrt(D).
+        dropout: probability of dropping an attention weight.
+        layout: None: plain causal attention under `attention_mask`.
+        sliding_window: tokens each one sees, itself included; None: all before it.
+
+    Returns: (B, T, H, D) and None (attention weights are never returned).
+    Raises: ValueError for attention that cannot be isolated here (soft-capped scores, sinks).
+    """
+    if layout is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **others
+        )
+    for feature in ("softcap", "s_aux", "position_bias"):
+        if others.get(feature) is not None:
+            raise ValueError(f"packed rows do not support attention with {feature}")
+    window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
+    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
+        return _varlen(query, key, value, layout, scaling, window), None
+    return _by_segment(query, key, value, layout, scaling, dropout, window), None
+
+
+def _by_segment(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    layout: Layout,
+    scaling: float | None,
+    dropout: float,
+    window: int | None,
+) -> Tensor:
+    """(1, T, H, D) attention of each segment on its own keys, one SDPA call a segment."""
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    lengths = list(layout.lengths)
+    # split, not slices: the gradient of a slice is a whole zero row, that of a split one concatenation
+    queries, keys, values = (x.split(lengths, dim=2) for x in (query, key, value))
+    pieces = []
+    for index, parent in enumerate(layout.parents):
+        k, v = keys[index], values[index]
+        if parent != ROOT:
+            k, v = torch.cat([keys[parent], k], 2), torch.cat([values[parent], v], 2)
+        mask = _causal_mask(lengths[index], k.shape[2], window, query.device)
+        piece = F.scaled_dot_product_attention(
+            queries[index], k, v, attn_mask=mask, is_causal=mask is None,
+            dropout_p=dropout, scale=scaling,
+        )  # fmt: skip
+        pieces.append(piece)
+    return torch.cat(pieces, 2).transpose(1, 2)
+
+
+def _causal_mask(
+    queries: int, keys: int, window: int | None, device: torch.device
+) -> Tensor | None:
+    """(queries, keys) bool, the last query seeing the last key; None where plain causal attention is meant."""
+    if queries == keys and window is None:
+        return None
+    mask = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
+    return mask if window is None else mask.triu(keys - queries - window + 1)
+
+
+def _varlen(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    layout: Layout,
+    scaling: float | None,
+    window: int | None,
+) -> Tensor:
+    """(1, T, H, D) by torch's variable-length flash kernel; causal from the last key backwards."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (T, H, D)
+    if layout.key_index is not None:
+        k, v = k[layout.key_index], v[layout.key_index]
+    options = _varlen_options()
+    if "enable_gqa" in options:
+        extra: dict[str, Any] = {"enable_gqa": query.shape[1] != key.shape[1]}
+    else:
+        groups, extra = query.shape[1] // key.shape[1], {}
+        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
+    if "window_size" in options:
+        extra["window_size"] = (-1 if window is None else window - 1, 0)
+    else:
+        extra["is_causal"] = True
+    if window is not None and "window_size" not in options:
+        return _by_segment(query, key, value, layout, scaling, 0.0, window)
+    out = varlen_attn(
+        q, k, v, layout.queries, layout.keys, layout.longest_query, layout.longest_key,
+        scale=scaling, **extra,
+    )  # fmt: skip
+    assert isinstance(out, Tensor)  # no auxiliary outputs were asked for
+    return out.unsqueeze(0)
+
+
+@cache
+def _varlen_options() -> frozenset[str]:
+    from torch.nn.attention.varlen import varlen_attn
+
+    return frozenset(inspect.signature(varlen_attn).parameters)
+
+
+def placeholder_mask(device: torch.device) -> Tensor:
+    """The 4-D mask that transformers hands through and `attend` ignores beside a layout."""
+    return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
+
+
+def register() -> str:
+    """Make "luciola" known to transformers as an attention implementation; returns the name."""
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    return NAME
