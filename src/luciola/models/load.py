@@ -1,0 +1,247 @@
+"""Loading tokenizers and causal language models: bundled, from a folder, a GGUF file or the hub.
+
+A folder with an adapter loads its base and puts the adapter on it. Every failure that a person can
+mend is a ModelError that says what was seen and where. Quantised loading is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luciola.errors import ModelError
+from luciola.models import catalogue, gguf, hub
+from luciola.models.quiet import quiet
+from luciola.models.source import ADAPTER, CONFIG, Source, resolve
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
+WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
+LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
+"""What transformers raises for files that do not fit together."""
+
+
+def load_tokenizer(
+    model: str | Path | Source, *, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; an adapter without one of its own has its base's.
+
+    Raises: ModelError where there is none, or the model itself cannot be found.
+    """
+    source = model if isinstance(model, Source) else resolve(model)
+    if source.gguf_file:
+        return gguf.read_tokenizer(source.path)
+    if source.is_local and not _any_file(source.path, TOKENIZER_FILES):
+        if (source.path / ADAPTER).is_file():
+            return load_tokenizer(_base(source.path), trust_remote_code=trust_remote_code)
+        raise ModelError(
+            f"{source.location} has no tokenizer (none of {', '.join(TOKENIZER_FILES)})",
+            remedy="Copy the tokenizer's files of the original model into that folder.",
+        )
+    return _load_tokenizer(source, trust_remote_code)
+
+
+def load_model(
+    model: str | Path | Source,
+    *,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device = "cpu",
+    attention: str = "sdpa",
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """A causal language model in evaluation mode; with its adapter on, where the folder holds one.
+
+    Args:
+        model: bundled name, folder (of a model, an adapter or a run), GGUF file, or hub id.
+        dtype: of the weights; None: float32.
+        device: where the weights go.
+        attention: transformers' name of an attention function, or "luciola" for packs and trees.
+        trust_remote_code: run Python code that comes with the model.
+
+    Raises: ModelError saying what was seen, where, and what to do.
+    """
+    import torch
+
+    source = model if isinstance(model, Source) else resolve(model)
+    dtype = dtype or torch.float32
+    loaded: Any
+    if source.gguf_file:
+        loaded = gguf.read_model(source.path).to(dtype=dtype)
+        loaded.set_attn_implementation(_attention(attention))
+    elif source.is_local and (source.path / ADAPTER).is_file():
+        base = load_model(
+            _base(source.path),
+            dtype=dtype,
+            attention=attention,
+            trust_remote_code=trust_remote_code,
+        )
+        loaded = _put_adapter(base, source.path)
+    else:
+        loaded = _load_plain(source, dtype, _attention(attention), trust_remote_code)
+    return loaded.to(device).eval()
+
+
+def end_ids(
+    tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | None = None
+) -> tuple[int, ...]:
+    """Ids that end an answer: the tokenizer's end token and those the model generates up to."""
+    found = [tokenizer.eos_token_id]
+    if model is not None and model.generation_config is not None:
+        listed = model.generation_config.eos_token_id
+        found += listed if isinstance(listed, list) else [listed]
+    return tuple(dict.fromkeys(id for id in found if id is not None))
+
+
+def _load_tokenizer(source: Source, trust_remote_code: bool) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    offline = source.is_local or not hub.is_reachable(source.location)
+    try:
+        with quiet(downloads=True):
+            return AutoTokenizer.from_pretrained(
+                source.location, local_files_only=offline, trust_remote_code=trust_remote_code
+            )
+    except UNREADABLE as error:
+        raise _explained("tokenizer", source, error, offline) from error
+
+
+def _load_plain(
+    source: Source, dtype: torch.dtype, attention: str, trust_remote_code: bool
+) -> PreTrainedModel:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    offline = source.is_local or not hub.is_reachable(source.location)
+    if source.is_local:
+        _check_folder(source.path)
+    options: dict[str, Any] = {
+        "local_files_only": offline,
+        "trust_remote_code": trust_remote_code,
+    }
+    try:
+        with quiet(downloads=True):
+            config = AutoConfig.from_pretrained(source.location, **options)
+            _check_language_model(config, source)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                source.location,
+                dtype=dtype,
+                attn_implementation=attention,
+                output_loading_info=True,
+                **options,
+            )
+    except UNREADABLE as error:
+        raise _explained("model", source, error, offline) from error
+    model, info = loaded
+    _check_complete(info["missing_keys"], source)
+    return model
+
+
+def _put_adapter(base: PreTrainedModel, folder: Path) -> Any:
+    from peft import PeftModel
+
+    try:
+        with quiet():
+            return PeftModel.from_pretrained(base, str(folder), local_files_only=True)
+    except UNREADABLE as error:
+        raise ModelError(
+            f"the adapter in {folder} does not fit its base {base.name_or_path} ({_line(error)})",
+            remedy=f"Its base is named in {folder / ADAPTER}; give it the model it was trained on.",
+        ) from error
+
+
+def _base(adapter: Path) -> Source:
+    """The model that an adapter was trained on, as its configuration records it."""
+    file = adapter / ADAPTER
+    recorded = _json(file).get("base_model_name_or_path") or ""
+    if Path(recorded).name in catalogue.NAMES and not Path(recorded).exists():
+        recorded = Path(recorded).name  # trained on another machine, whose cache is elsewhere
+    try:
+        return resolve(recorded)
+    except ModelError as error:
+        raise ModelError(
+            f"the adapter in {adapter} belongs to the model {recorded!r}, which is not there",
+            remedy=f"Put that model there, or correct base_model_name_or_path in {file}.",
+        ) from error
+
+
+def _attention(name: str) -> str:
+    if name == "luciola":
+        from luciola.models import attention
+
+        attention.register()
+    return name
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / CONFIG).is_file():
+        raise ModelError(
+            f"{folder} has no {CONFIG}, so it is not a model's folder",
+            remedy="Give the folder that save_pretrained wrote.",
+        )
+    _json(folder / CONFIG)
+    if not _any_file(folder, WEIGHT_FILES):
+        raise ModelError(
+            f"{folder} has no weights: no *.safetensors and no pytorch_model.bin",
+            remedy="Copy the weights of the model there; its configuration alone is not enough.",
+        )
+
+
+def _check_language_model(config: Any, source: Source) -> None:
+    names = config.architectures or []
+    if names and not any(name.endswith(LANGUAGE_MODELS) for name in names):
+        raise ModelError(
+            f"{source.location} is a {names[0]}, not a causal language model",
+            remedy="Give a model whose architecture ends in ForCausalLM.",
+        )
+
+
+def _check_complete(missing: Iterable[str], source: Source) -> None:
+    names = sorted(missing)
+    if names:
+        raise ModelError(
+            f"{source.location} lacks {len(names)} of the model's weights, among them {names[0]}",
+            remedy="The folder is incomplete, or holds a model's body without its output head.",
+        )
+
+
+def _explained(what: str, source: Source, error: BaseException, offline: bool) -> ModelError:
+    if not source.is_local and offline:
+        return hub.not_in_cache(source.location)
+    if "trust_remote_code" in str(error):
+        return ModelError(
+            f"{source.location} brings Python code of its own, which is not run unasked",
+            remedy="Read that code; if you trust it, set trust_remote_code=true.",
+        )
+    return ModelError(
+        f"the {what} in {source.location} cannot be loaded ({_line(error)})",
+        remedy="Its files may be damaged or of a kind that this version of transformers lacks.",
+    )
+
+
+def _any_file(folder: Path, patterns: Iterable[str]) -> bool:
+    return any(any(folder.glob(pattern)) for pattern in patterns)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{file} holds no JSON object")
+    return content
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error, cut to what fits a sentence."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"
