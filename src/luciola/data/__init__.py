@@ -1,0 +1,1 @@
+"""Data: readers, mixtures, order, split, packing, shared prefixes and statistics; needs no torch."""
