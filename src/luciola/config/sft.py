@@ -1,9 +1,21 @@
-"""The recipe of supervised fine-tuning: chats, prompt/completion pairs, or plain text (pre-training)."""
+"""The recipe of supervised fine-tuning: chats, prompts and completions, or plain text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+from luciola.config.ranges import (
+    Count,
+    CountOrZero,
+    NotNegative,
+    Positive,
+    SettingError,
+    Share,
+    ShareBelowOne,
+    UpToHalf,
+    check_ranges,
+)
 
 
 @dataclass(frozen=True)
@@ -12,19 +24,26 @@ class DataSource:
 
     path: str
     """JSONL, JSON, CSV or Parquet file, a folder of these, or hub:NAME[:SPLIT]."""
-    weight: float = 1.0
+    weight: Positive = 1.0
     """Copies of this source per epoch; 0.5 draws a different half each epoch."""
+
+    @staticmethod
+    def from_text(text: str) -> dict[str, str]:
+        """PATH or PATH@WEIGHT."""
+        path, at, weight = text.rpartition("@")
+        is_weighted = at and path and weight.replace(".", "", 1).isdigit()
+        return {"path": path, "weight": weight} if is_weighted else {"path": text}
 
 
 @dataclass(frozen=True)
 class LoraConfig:
     """Low-rank adapters (Hu et al. 2021) on the linear layers."""
 
-    r: int = 16
+    r: Count = 16
     """Rank of the update."""
-    alpha: float = 32.0
+    alpha: Positive = 32.0
     """The update is scaled by alpha / r."""
-    dropout: float = 0.0
+    dropout: ShareBelowOne = 0.0
     """Share of the adapter's inputs set to zero while training."""
     targets: tuple[str, ...] = ()
     """Names of the layers that get an adapter; empty: every linear layer except the output head."""
@@ -40,7 +59,7 @@ class SftConfig:
     """Training data: one path, or several with weights."""
     eval_data: tuple[DataSource, ...] = ()
     """Held-out data for the evaluation loss."""
-    eval_fraction: float = 0.0
+    eval_fraction: UpToHalf = 0.0
     """Share of the training data held out when eval_data is not given, 0 to 0.5."""
     out: str = ""
     """Folder of the run; empty: a readable name under runs/."""
@@ -54,39 +73,39 @@ class SftConfig:
     """System prompt for conversations that have none."""
     template: str = ""
     """Chat template to use instead of the tokenizer's own: a Jinja file."""
-    max_length: int = 1024
+    max_length: Count = 1024
     """Tokens per example; what is longer is cut at the end, with a notice."""
     packing: Literal["auto", "padded", "packed", "tree"] = "auto"
-    """How examples share a row: padded, packed without seeing each other, or as branches of one prefix."""
+    """How examples share a row: padded, packed side by side, or as branches of one prefix."""
 
-    epochs: float = 3.0
+    epochs: Positive = 3.0
     """Passes over the data."""
-    max_steps: int = 0
+    max_steps: CountOrZero = 0
     """Stop after this many optimizer steps; 0: after epochs."""
-    batch: int = 16
+    batch: Count = 16
     """Examples per optimizer step, over all processes."""
-    micro_tokens: int = 0
-    """Tokens per forward pass; changes memory and speed, never the result. 0: chosen for the device."""
+    micro_tokens: CountOrZero = 0
+    """Tokens per forward pass; changes memory and speed, never the result. 0: by the device."""
 
-    lr: float = 2e-4
+    lr: NotNegative = 2e-4
     """Highest learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """What the learning rate does after the warm-up."""
-    warmup: float = 0.03
+    warmup: NotNegative = 0.03
     """Steps of linear warm-up; below 1: share of all steps."""
-    min_lr: float = 0.0
+    min_lr: Share = 0.0
     """Learning rate at the end, as a share of lr."""
     optimizer: Literal["adamw", "adamw8bit"] = "adamw"
     """adamw (fused where it can be), or 8-bit states through bitsandbytes."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Decoupled weight decay on matrices."""
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
     """AdamW's decay rates."""
-    max_grad_norm: float = 1.0
+    max_grad_norm: NotNegative = 1.0
     """The gradient is scaled down to this norm; 0: never."""
-    ema: float = 0.0
+    ema: ShareBelowOne = 0.0
     """Decay of an exponential average of the trained weights that is saved instead; 0: none."""
-    neftune_alpha: float = 0.0
+    neftune_alpha: NotNegative = 0.0
     """Uniform noise on the embeddings (Jain et al. 2023); 5 is usual, 0 is none."""
 
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -96,19 +115,30 @@ class SftConfig:
     compile: bool = False
     """Compile the decoder layers with torch.compile."""
     deterministic: bool = False
-    """Bit-exact kernels on the GPU, so that a resumed run equals an uninterrupted one to the bit."""
+    """Bit-exact kernels on the GPU, so that resuming changes not one bit."""
     device: str = "auto"
     """auto, cpu or cuda."""
-    seed: int = 0
+    seed: CountOrZero = 0
     """Everything random in the run follows from it."""
 
-    eval_every: int = 0
+    eval_every: CountOrZero = 0
     """Steps between evaluations; 0: at the end of each epoch."""
-    patience: int = 0
+    patience: CountOrZero = 0
     """Stop after this many evaluations without a better loss; 0: never."""
-    save_every: int = 0
+    save_every: CountOrZero = 0
     """Steps between checkpoints; 0: ten over the run."""
-    keep: int = 1
+    keep: Count = 1
     """Checkpoints kept; the best by evaluation loss is kept besides."""
-    track: tuple[str, ...] = ()
-    """Trackers: tensorboard, wandb, trackio. Nothing leaves the machine unless asked for."""
+    track: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
+    """Where the figures also go. Nothing leaves the machine unless asked for."""
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name in ("model", "data"):
+            if not getattr(self, name):
+                raise SettingError((name,), "must not be empty")
+        if self.eval_data and self.eval_fraction:
+            raise SettingError(("eval_fraction",), "and eval_data are both given; one is enough")
+        if self.patience and not (self.eval_data or self.eval_fraction):
+            remedy = "Give eval_data=FILE or eval_fraction=0.05."
+            raise SettingError(("patience",), "needs held-out data", remedy=remedy)

@@ -1,0 +1,151 @@
+"""What a recipe's settings are: names, types, defaults, and the line under each as its help.
+
+The help is read from the source with `ast`, so that `--help` needs neither pydantic nor torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from luciola.config.place import Place
+from luciola.config.ranges import range_of, type_hints
+
+REQUIRED = MISSING
+PLAIN_TYPES: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a recipe.
+
+    Args:
+        name: dotted, as written on the command line (`lora.r`).
+        type_text: what is allowed, in words.
+        choices: the allowed values where they are a short list.
+        default: its value when nothing is given; REQUIRED where something must be.
+        help: the line under the field.
+        group: settings between two blank lines of the source share a group.
+    """
+
+    name: str
+    type_text: str
+    choices: tuple[str, ...]
+    default: Any
+    help: str
+    group: int
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+def describe(cls: type[Any]) -> list[Setting]:
+    """Every setting of a recipe class in the order of the source.
+
+    Parts such as `lora` unfold to `lora.r`.
+    """
+    return list(_describe(cls, "", None))
+
+
+def _describe(cls: type[Any], prefix: str, group: int | None) -> Iterator[Setting]:
+    helps = _helps(cls)
+    for field in fields(cls):
+        hint = type_hints(cls)[field.name]
+        text, own_group = helps.get(field.name, ("", 0))
+        where = own_group if group is None else group
+        if is_part(hint):
+            yield from _describe(hint, f"{prefix}{field.name}.", where)
+        else:
+            name = prefix + field.name
+            yield Setting(name, type_text(hint), choices(hint), default_of(field), text, where)
+
+
+def default_of(field: Field[Any]) -> Any:
+    """The default of a dataclass field; REQUIRED where there is none."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def is_part(hint: Any) -> bool:
+    """Whether a type is a nested group of settings, written `part.setting`."""
+    return isinstance(hint, type) and is_dataclass(hint)
+
+
+def bare(hint: Any) -> Any:
+    """The type without its range."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The allowed values of a Literal, also inside a list; empty for other types."""
+    if get_origin(hint) is tuple:
+        return choices(get_args(hint)[0])
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def type_text(hint: Any) -> str:
+    """What a type allows, in words for a person."""
+    kind = bare(hint)
+    if get_origin(kind) is Literal:
+        *others, last = map(str, get_args(kind))
+        return f"{', '.join(others)} or {last}"
+    if get_origin(kind) is tuple:
+        return _tuple_text(get_args(kind))
+    if is_part(kind):
+        parser = getattr(kind, "from_text", None)
+        return (
+            "a group of settings" if parser is None else parser.__doc__.splitlines()[0].rstrip(".")
+        )
+    allowed = range_of(hint)
+    return PLAIN_TYPES[kind] + (f", {allowed}" if allowed else "")
+
+
+def type_at(cls: type[Any], place: Place) -> Any:
+    """The type that a recipe class has at a place."""
+    hint: Any = cls
+    for step in place:
+        hint = get_args(bare(hint))[0] if isinstance(step, int) else type_hints(hint)[step]
+    return hint
+
+
+def _tuple_text(items: tuple[Any, ...]) -> str:
+    if items[-1] is ...:
+        return f"a list, each item {type_text(items[0])}"
+    return f"{len(items)} values, each {type_text(items[0])}"
+
+
+def _helps(cls: type[object]) -> dict[str, tuple[str, int]]:
+    """For each field of the class: the string under it, and the number of its group."""
+    source = Path(str(sys.modules[cls.__module__].__file__)).read_text(encoding="utf-8")
+    body = next(
+        node.body
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+    )
+    helps: dict[str, tuple[str, int]] = {}
+    group, last_line = -1, 0
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
+            continue
+        group += node.lineno > last_line + 1
+        text, last_line = _text(after), node.end_lineno or node.lineno
+        if text and after is not None:
+            last_line = after.end_lineno or after.lineno
+        helps[node.target.id] = (text, group)
+    return helps
+
+
+def _text(node: ast.stmt | None) -> str:
+    value = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        return " ".join(value.value.split())
+    return ""
