@@ -129,7 +129,7 @@ def _wrong_type(cls: type[Any], place: Place, sources: Sequence[Source]) -> Conf
 
 
 def _origin(sources: Sequence[Source], place: Place) -> tuple[str, Any]:
-    """The name of the source that decided the value at `place`, the last that gives it; the value."""
+    """The value at `place` and the name of the source that decided it, which is the last one."""
     for source in reversed(sources):
         value = value_at(source.tree, place)
         if value is not None:
