@@ -1,14 +1,15 @@
 """Attention for rows that hold several examples: packed side by side, or as branches of one prefix.
 
-A row is flat, `(1, T)`. A `Layout` says which tokens belong together: every segment attends causally to
-itself and to all of its parent segment, and to nothing else. One attention function, registered with
-transformers as "luciola", reads it; without a layout it is plain SDPA, so that the same model object also
-generates. On the GPU it runs a variable-length flash kernel over gathered keys; elsewhere it calls SDPA
-segment by segment, which computes only what counts. Trees deeper than prefix and branches are left out.
+A row is flat, `(1, T)`. A `Layout` says which tokens belong together: every segment attends
+causally to itself and to all of its parent segment, and to nothing else. One attention function,
+registered with transformers as "luciola", reads it; without a layout it is plain SDPA, so that the
+same model object also generates. On the GPU it runs a variable-length flash kernel over gathered
+keys; elsewhere it calls SDPA segment by segment, which computes only what counts. Trees deeper than
+prefix and branches are left out.
 
-Models are called with `use_cache=False` and a 4-D placeholder as attention mask: transformers hands a 4-D
-mask through untouched, so no dense mask of T x T is ever built, and positions that restart are not read as
-a second, different description of the packing.
+Models are called with `use_cache=False` and a 4-D placeholder as attention mask: transformers hands
+a 4-D mask through untouched, so no dense mask of T x T is ever built, and positions that restart
+are not read as a second, different description of the packing.
 """
 
 from __future__ import annotations
@@ -73,9 +74,7 @@ class Layout:
         )
 
 
-def _key_spans(
-    index: int, starts: Sequence[int], parents: Sequence[int]
-) -> list[tuple[int, int]]:
+def _key_spans(index: int, starts: Sequence[int], parents: Sequence[int]) -> list[tuple[int, int]]:
     own = (starts[index], starts[index + 1])
     parent = parents[index]
     return [own] if parent == ROOT else [(starts[parent], starts[parent + 1]), own]
@@ -116,6 +115,11 @@ def attend(
     window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
         return _varlen(query, key, value, layout, scaling, window), None
+    if query.device.type == "cpu":  # SDPA's backward pass is a third faster here in float32
+        with torch.autocast("cpu", enabled=False):
+            q, k, v = query.float(), key.float(), value.float()
+            out = _by_segment(q, k, v, layout, scaling, dropout, window)
+            return out.to(query.dtype), None
     return _by_segment(query, key, value, layout, scaling, dropout, window), None
 
 
@@ -133,7 +137,8 @@ def _by_segment(
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     lengths = list(layout.lengths)
-    # split, not slices: the gradient of a slice is a whole zero row, that of a split one concatenation
+    # split, not slices: the gradient of a slice is a whole zero row, that of a split one
+    # concatenation
     queries, keys, values = (x.split(lengths, dim=2) for x in (query, key, value))
     pieces = []
     for index, parent in enumerate(layout.parents):
@@ -152,7 +157,9 @@ def _by_segment(
 def _causal_mask(
     queries: int, keys: int, window: int | None, device: torch.device
 ) -> Tensor | None:
-    """(queries, keys) bool, the last query seeing the last key; None where plain causal attention is meant."""
+    """(queries, keys) bool, the last query seeing the last key; None where plain causal attention
+    is meant.
+    """
     if queries == keys and window is None:
         return None
     mask = torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
@@ -201,8 +208,11 @@ def _varlen_options() -> frozenset[str]:
 
 
 def placeholder_mask(device: torch.device) -> Tensor:
-    """The 4-D mask that transformers hands through and `attend` ignores beside a layout."""
-    return torch.zeros(1, 1, 1, 1, dtype=torch.bool, device=device)
+    """The 4-D mask that transformers hands through and `attend` ignores beside a layout.
+
+    All True, so that an attention that does not know layouts lets everything be seen, and is caught.
+    """
+    return torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
 
 
 def register() -> str:

@@ -87,7 +87,8 @@ def load_model(
         loaded = _put_adapter(base, source.path)
     else:
         loaded = _load_plain(source, dtype, _attention(attention), trust_remote_code)
-    return loaded.to(device).eval()
+    loaded.to(device)
+    return loaded.eval()
 
 
 def end_ids(

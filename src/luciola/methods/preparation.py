@@ -1,0 +1,148 @@
+"""From a recipe to a model that is ready to train: loading, adapters, precision, packing, the
+optimizer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from luciola.config.sft import SftConfig
+from luciola.methods.stream import Kind
+from luciola.models.adapters import (
+    ParameterCount,
+    attach_lora,
+    count_parameters,
+    trained_parameters,
+)
+from luciola.models.attention import NAME as ISOLATING
+from luciola.models.load import load_model
+from luciola.models.precision import Precision, choose_precision
+from luciola.models.probe import isolates
+from luciola.models.roles import Policy
+from luciola.training.optimizer import Average, build_optimizer
+from luciola.training.world import World
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """A model ready to train.
+
+    Args:
+        roles: the run's one module, prepared for its processes.
+        parameters: what is trained, by name.
+        count: how much of the model that is.
+        precision: its arithmetic.
+        kind: how examples share rows, as the model allows.
+    """
+
+    roles: nn.Module
+    parameters: dict[str, nn.Parameter]
+    count: ParameterCount
+    precision: Precision
+    kind: Kind
+
+
+def prepare(config: SftConfig, world: World, *, shared_prefixes: bool) -> Trainee:
+    """Load the model and make it trainable as the recipe says.
+
+    Args:
+        shared_prefixes: the data's examples begin alike, so that trees would save work.
+    """
+    make_deterministic(config.deterministic)
+    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
+    model = load(config, world, precision)
+    if config.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    trainee = adapt(model, config)
+    trainee.train()
+    kind = choose_packing(config, trainee, precision, shared_prefixes=shared_prefixes)
+    if config.compile:
+        compile_layers(trainee)
+    policy = Policy(trainee, autocast=precision.autocast, neftune_alpha=config.neftune_alpha)
+    parameters = trained_parameters(policy)
+    count = count_parameters(policy)
+    return Trainee(world.prepare(policy), parameters, count, precision, kind)
+
+
+def load(config: SftConfig, world: World, precision: Precision) -> PreTrainedModel:
+    """The base model in the run's weights' type, with attention that can isolate examples."""
+    attention = "sdpa" if config.packing == "padded" else ISOLATING
+    return load_model(
+        config.model, dtype=precision.weights, device=world.device, attention=attention
+    )
+
+
+def adapt(model: PreTrainedModel, config: SftConfig) -> nn.Module:
+    """Choose what is trained: every weight, or adapters on frozen ones."""
+    if config.adapter == "lora":
+        return attach_lora(model, config.lora, run_seed=config.seed)
+    model.requires_grad_(True)
+    return model
+
+
+def choose_packing(
+    config: SftConfig, model: nn.Module, precision: Precision, *, shared_prefixes: bool
+) -> Kind:
+    """The layout asked for, or the best one; the model is asked whether it keeps examples apart."""
+    wanted: Kind = "tree" if shared_prefixes else "packed"
+    if config.packing != "auto":
+        wanted = config.packing
+    if wanted == "padded":
+        return "padded"
+    vocabulary = int(model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
+    if isolates(model, wanted, vocabulary=vocabulary, autocast=precision.autocast):
+        return wanted
+    log.warning(
+        "%s rows of this model would see each other, so it trains padded (slower, same result)",
+        wanted,
+    )
+    return "padded"
+
+
+def compile_layers(model: nn.Module) -> None:
+    """Compile each decoder layer by itself: one compilation serves all of them."""
+    for module in model.modules():
+        if type(module).__name__.endswith("DecoderLayer"):
+            module.compile(dynamic=True)
+
+
+def make_deterministic(wanted: bool) -> None:
+    """Bit-exact kernels on the GPU, at some cost; on the CPU they are exact anyway."""
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted, warn_only=True)
+
+
+def optimizer_for(config: SftConfig, trainee: Trainee) -> torch.optim.Optimizer:
+    """The recipe's optimizer over what is trained."""
+    return build_optimizer(
+        trainee.parameters,
+        kind=config.optimizer,
+        lr=config.lr,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+    )
+
+
+def average_for(config: SftConfig, trainee: Trainee) -> Average | None:
+    """The recipe's running average of the weights, if it wants one."""
+    return Average(trainee.parameters, config.ema) if config.ema else None
+
+
+def default_micro_tokens(device: torch.device) -> int:
+    """Tokens per forward pass where the recipe does not say: what a small model needs to be
+    fast.
+    """
+    return 16_384 if device.type == "cuda" else 4_096

@@ -1,0 +1,70 @@
+"""The one module that a run trains: its roles over one set of base weights, and their precision."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from luciola.models.batch import Batch, logits_of
+
+
+class Policy(nn.Module):
+    """A causal language model as the only role: the forward pass of fine-tuning and of preference
+    methods.
+
+    Args:
+        model: bare, or inside peft.
+        autocast: compute in bfloat16 where that is safe, weights staying as they are.
+        neftune_alpha: noise on the input embeddings while training (see `embedding_noise`); 0:
+            none.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, autocast: bool = False, neftune_alpha: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.autocast = autocast
+        self.neftune_alpha = neftune_alpha
+        self._lengths: Tensor | None = None
+        if neftune_alpha:
+            embeddings = model.get_input_embeddings()  # type: ignore[operator]
+            embeddings.register_forward_hook(self._add_noise)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(N, V) float32 logits that predict the batch's trained tokens."""
+        self._lengths = example_lengths(batch) if self.neftune_alpha else None
+        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.autocast):
+            return logits_of(self.model, batch).float()
+
+    def _add_noise(self, module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        if not self.training or self._lengths is None:
+            return output
+        return embedding_noise(output, self._lengths, self.neftune_alpha)
+
+
+def embedding_noise(embeddings: Tensor, lengths: Tensor, alpha: float) -> Tensor:
+    """NEFTune: embeddings + U(-a, a) with a = alpha / sqrt(L · H).
+
+    Source: Jain et al. 2023, section 2, https://arxiv.org/abs/2310.05914. L is the example's own
+    length, so that packing does not change the noise's size; the original takes the padded length
+    of the batch.
+    Args:
+        embeddings: (B, T, H).
+        lengths: (B, T) or (B, 1), tokens of the example that each position belongs to.
+    """
+    scale = alpha / (lengths.to(embeddings.dtype) * embeddings.shape[-1]).sqrt()
+    return embeddings + torch.empty_like(embeddings).uniform_(-1, 1) * scale[..., None]
+
+
+def example_lengths(batch: Batch) -> Tensor:
+    """(B, 1) or (1, T) int64 length of the example at each position; a prefix counts for itself."""
+    if batch.layout is None:
+        assert batch.mask is not None  # a padded batch has one
+        return batch.mask.sum(1, keepdim=True)
+    lengths, parents = batch.layout.lengths, batch.layout.parents
+    totals = [n + (lengths[p] if p >= 0 else 0) for n, p in zip(lengths, parents, strict=True)]
+    device = batch.ids.device
+    return torch.tensor(totals, device=device).repeat_interleave(
+        torch.tensor(lengths, device=device)
+    )[None]

@@ -1,0 +1,239 @@
+"""The one loop: steps, evaluations, checkpoints, resuming, stopping. It knows no method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol
+
+import torch
+from torch import nn
+
+from luciola.training import checkpoint
+from luciola.training.interrupt import Interrupt, interruptible
+from luciola.training.method import B, Method
+from luciola.training.optimizer import Average
+from luciola.training.schedule import Schedule
+from luciola.training.step import optimizer_step
+from luciola.training.world import World
+
+
+class Log(Protocol):
+    """Where a run's figures go; the run's folder, its progress bar and trackers."""
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None: ...
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was logged after `step`: the run goes on from there."""
+
+    def note(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """What the loop needs of a recipe; every count in optimizer steps."""
+
+    total_steps: int
+    eval_every: int = 0
+    save_every: int = 0
+    keep: int = 1
+    patience: int = 0
+    max_grad_norm: float = 1.0
+    seed: int = 0
+
+
+@dataclass
+class Counters:
+    """The loop's own state; all of it is in the checkpoint."""
+
+    step: int = 0
+    train_s: float = 0.0
+    tokens: float = 0.0
+    best_loss: float = float("inf")
+    best_step: int = 0
+    evaluations_without_gain: int = 0
+    last: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: "finished", "stopped early" or "interrupted"."""
+
+    ending: str
+    counters: Counters
+
+
+@dataclass
+class Loop(Generic[B]):
+    """A run in progress.
+
+    Args:
+        method: where batches come from, and the loss.
+        settings: counts and limits.
+        schedule: the learning rate by step.
+        optimizer: over `parameters`.
+        parameters: what is trained, by name.
+        world: the processes.
+        folder: where checkpoints lie; None: none are written.
+        log: where figures go (the main process only).
+        average: running average of the weights, or None.
+        after_step: called after each step with its number (tests stop a run here).
+    """
+
+    method: Method[B]
+    settings: LoopSettings
+    schedule: Schedule
+    optimizer: torch.optim.Optimizer
+    parameters: Mapping[str, nn.Parameter]
+    world: World
+    folder: Path | None
+    log: Log
+    average: Average | None = None
+    after_step: Callable[[int], None] | None = None
+    counters: Counters = field(default_factory=Counters)
+
+    def run(self) -> Outcome:
+        """Train to the end, from the newest checkpoint where there is one."""
+        self._resume()
+        with interruptible() as interrupt:
+            return Outcome(self._steps(interrupt), self.counters)
+
+    def _steps(self, interrupt: Interrupt) -> str:
+        self.method.roles.train()
+        while self.counters.step < self.settings.total_steps:
+            began = time.perf_counter()
+            batches = self.method.next_step()
+            if batches is None:
+                break
+            self._set_lr()
+            means = optimizer_step(
+                self.method,
+                batches,
+                self.optimizer,
+                self.world,
+                step=self.counters.step,
+                run_seed=self.settings.seed,
+                max_grad_norm=self.settings.max_grad_norm,
+            )
+            if self.average is not None:
+                self.average.update()
+            self.counters.step += 1
+            self._record(means, time.perf_counter() - began)
+            stop = self._evaluate_if_due()
+            if self.world.any(interrupt.asked):
+                self._save()
+                return "interrupted"
+            self._save_if_due()
+            if self.after_step is not None:
+                self.after_step(self.counters.step)
+            if stop:
+                return "stopped early"
+        return "finished"
+
+    def _set_lr(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.at(self.counters.step)
+
+    def _record(self, means: dict[str, float], seconds: float) -> None:
+        self.counters.train_s += seconds
+        tokens = means.pop("tokens", 0.0)
+        self.counters.tokens += tokens
+        means["lr"] = self.schedule.at(self.counters.step - 1)
+        means["tokens_per_s"] = tokens / max(seconds, 1e-9)
+        self.counters.last = means
+        if self.world.is_main:
+            self.log.log(self.counters.step, means)
+
+    def _evaluate_if_due(self) -> bool:
+        """Evaluate where it is time; returns whether patience has run out."""
+        every, step = self.settings.eval_every, self.counters.step
+        if not every or (step % every and step != self.settings.total_steps):
+            return False
+        figures = self.evaluate()
+        if not figures:
+            return False
+        if self.world.is_main:
+            self.log.log(step, figures)
+        return self._judge(figures["eval/loss"])
+
+    def evaluate(self) -> dict[str, float]:
+        """Figures on held-out data, with the averaged weights where there are any."""
+        self.method.roles.eval()
+        try:
+            if self.average is None:
+                return dict(self.method.evaluate())
+            with self.average.applied():
+                return dict(self.method.evaluate())
+        finally:
+            self.method.roles.train()
+
+    def _judge(self, loss: float) -> bool:
+        counters = self.counters
+        if loss < counters.best_loss:
+            counters.best_loss, counters.best_step = loss, counters.step
+            counters.evaluations_without_gain = 0
+            self._save_best()
+            return False
+        counters.evaluations_without_gain += 1
+        return 0 < self.settings.patience <= counters.evaluations_without_gain
+
+    @property
+    def best_weights(self) -> Path | None:
+        """File of the weights with the lowest evaluation loss; None where nothing was evaluated."""
+        return None if self.folder is None else self.folder / "best.safetensors"
+
+    def _save_best(self) -> None:
+        if self.best_weights is None or not self.world.is_main:
+            return
+        values = self.parameters if self.average is None else self.average.values
+        temporary = self.best_weights.with_suffix(".tmp")
+        checkpoint.save_weights(values, temporary)
+        temporary.replace(self.best_weights)
+
+    def _save_if_due(self) -> None:
+        every, step = self.settings.save_every, self.counters.step
+        if every and step % every == 0:
+            self._save()
+
+    def _save(self) -> None:
+        if self.folder is None:
+            return
+        if self.world.is_main:
+            checkpoint.save(
+                self.folder,
+                self.counters.step,
+                self.parameters,
+                self.optimizer,
+                {} if self.average is None else self.average.values,
+                self._state(),
+            )
+            checkpoint.prune(self.folder, self.settings.keep)
+        self.world.wait()
+
+    def _state(self) -> dict[str, Any]:
+        average_steps = 0 if self.average is None else self.average.steps
+        return {
+            "loop": vars(self.counters),
+            "method": self.method.state_dict(),
+            "average_steps": average_steps,
+        }
+
+    def _resume(self) -> None:
+        found = None if self.folder is None else checkpoint.latest(self.folder)
+        if found is None:
+            self.log.forget_after(0)
+            return
+        saved = checkpoint.load(found)
+        checkpoint.restore(saved.weights, self.parameters)
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.counters = Counters(**saved.state["loop"])
+        self.method.load_state_dict(saved.state["method"])
+        if self.average is not None:
+            device = next(iter(self.parameters.values())).device
+            self.average.values = {n: t.to(device) for n, t in saved.average.items()}
+            self.average.steps = saved.state["average_steps"]
+        if self.world.is_main:
+            self.log.forget_after(saved.step)
+            self.log.note(f"going on from step {saved.step} of {self.settings.total_steps}")

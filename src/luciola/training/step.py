@@ -1,0 +1,101 @@
+"""One optimizer step; the only backward pass in the project."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from luciola.errors import TrainingError
+from luciola.seeds import seed
+from luciola.training.method import B, Method, Term
+from luciola.training.world import World
+
+
+class Sums:
+    """Terms added up over micro-batches, without their gradients."""
+
+    def __init__(self) -> None:
+        self.terms: dict[str, Term] = {}
+
+    def add(self, terms: Mapping[str, Term]) -> None:
+        """Add one micro-batch's terms."""
+        for name, term in terms.items():
+            value = term.sum.detach()
+            if name in self.terms:
+                value = value + self.terms[name].sum
+            self.terms[name] = Term(value, term.per, term.scale)
+
+
+def optimizer_step(
+    method: Method[B],
+    micro_batches: Sequence[B],
+    optimizer: torch.optim.Optimizer,
+    world: World,
+    *,
+    step: int,
+    run_seed: int,
+    max_grad_norm: float,
+) -> dict[str, float]:
+    """One optimizer step over `micro_batches`; returns metrics as plain floats.
+
+    Every term is divided by the total of its own weight (tokens, states, pairs) over all
+    micro-batches and all processes, known before the first backward: with a mean per micro-batch, a
+    token in a short one would count for more than a token in a long one.
+
+    Raises: TrainingError if the loss or the gradient is not a finite number; the weights are
+        untouched then.
+    """
+    totals = world.total(method.weights(batch) for batch in micro_batches)
+    sums = Sums()
+    for index, batch in enumerate(micro_batches):
+        torch.manual_seed(seed(run_seed, "noise", step, index, world.rank))
+        last = index + 1 == len(micro_batches)
+        with world.synchronised(method.roles, last=last):
+            terms = method.loss(batch)
+            world.backward(_objective(terms, totals))
+        sums.add(terms)
+    means = world.means(sums.terms, totals)
+    norm = gradient_norm(optimizer)
+    means["grad_norm"] = float(norm)
+    means["tokens"] = totals.get("tokens", 0.0)
+    if not (math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])):
+        optimizer.zero_grad(set_to_none=True)
+        raise TrainingError(
+            f"the loss is {means['loss']} and the gradient's norm {means['grad_norm']} "
+            f"at step {step}, in the batch of {method.describe(micro_batches)}",
+            remedy="Look at these examples with `luciola data show`; "
+            "try a smaller lr or precision=fp32.",
+        )
+    if method.accepts(means):
+        scale_gradients(optimizer, norm, max_grad_norm)
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(means)  # before the checkpoint, so that it is in the checkpoint
+    return means
+
+
+def _objective(terms: Mapping[str, Term], totals: Mapping[str, float]) -> Tensor:
+    parts = [t.scale * t.sum / max(totals[t.per], 1.0) for t in terms.values() if t.scale]
+    return torch.stack(parts).sum()
+
+
+def gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Every gradient the optimizer is about to use."""
+    parameters: list[nn.Parameter] = [p for g in optimizer.param_groups for p in g["params"]]
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
+    """Euclidean norm of all gradients together."""
+    return torch.nn.utils.get_total_norm(gradients(optimizer))
+
+
+def scale_gradients(optimizer: torch.optim.Optimizer, norm: Tensor, limit: float) -> None:
+    """Scale all gradients by limit / norm where the norm is larger (0: never). Pascanu et al.
+    2013.
+    """
+    if limit and norm > limit:
+        torch._foreach_mul_(gradients(optimizer), float(limit / norm))

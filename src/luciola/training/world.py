@@ -1,0 +1,117 @@
+"""The processes of a run, through accelerate: one, or many under torchrun or accelerate launch."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from luciola.errors import ConfigError
+from luciola.training.method import Term
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class World:
+    """Who this process is, and sums over all of them.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+
+    Raises: ConfigError if a GPU is asked for and there is none.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        from accelerate import Accelerator
+
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ConfigError(
+                "device=cuda, but torch sees no GPU here",
+                remedy="Leave device=auto, or look at `luciola doctor`.",
+            )
+        self.accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
+        self.rank: int = self.accelerator.process_index
+        self.size: int = self.accelerator.num_processes
+        self.device: torch.device = self.accelerator.device
+        if self.size > 1:
+            _die_with_the_launcher()
+
+    @property
+    def is_main(self) -> bool:
+        """True in the one process that prints and writes."""
+        return self.rank == 0
+
+    def prepare(self, module: M) -> M:
+        """Move the run's one module to its device and wrap it for its processes."""
+        return self.accelerator.prepare(module)
+
+    def unwrap(self, module: nn.Module) -> nn.Module:
+        """The module as it was before `prepare`."""
+        return self.accelerator.unwrap_model(module)
+
+    def total(self, weights: Iterable[Mapping[str, float]]) -> dict[str, float]:
+        """Sums of each weight over micro-batches and processes."""
+        sums: dict[str, float] = {}
+        for mapping in weights:
+            for name, value in mapping.items():
+                sums[name] = sums.get(name, 0.0) + value
+        return self._reduced(sums)
+
+    def means(self, sums: Mapping[str, Term], totals: Mapping[str, float]) -> dict[str, float]:
+        """Each term's sum over all processes, divided by its weight's total; "loss" is the
+        objective.
+        """
+        names = list(sums)
+        values = torch.stack([sums[name].sum.detach().double() for name in names])
+        if self.size > 1:
+            values = self.accelerator.reduce(values, "sum")
+        divided = {
+            name: value / max(totals[sums[name].per], 1.0)
+            for name, value in zip(names, values.tolist(), strict=True)
+        }
+        return {"loss": sum(sums[n].scale * v for n, v in divided.items()), **divided}
+
+    def _reduced(self, sums: dict[str, float]) -> dict[str, float]:
+        if self.size == 1:
+            return sums
+        names = sorted(sums)
+        values = torch.tensor([sums[n] for n in names], dtype=torch.float64, device=self.device)
+        return dict(zip(names, self.accelerator.reduce(values, "sum").tolist(), strict=True))
+
+    def backward(self, objective: Tensor) -> None:
+        """Gradients of this process's share; scaled, since the wrapper averages over processes."""
+        self.accelerator.backward(objective * self.size)
+
+    def synchronised(self, module: nn.Module, *, last: bool) -> AbstractContextManager[None]:
+        """Exchange gradients at the last micro-batch only."""
+        if self.size == 1 or last:
+            return nullcontext()
+        return self.accelerator.no_sync(module)
+
+    def any(self, flag: bool) -> bool:
+        """True where any process says so."""
+        return bool(self._reduced({"flag": float(flag)})["flag"])
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+
+def _die_with_the_launcher() -> None:
+    """A killed launcher must not leave its children training: they look whether it is still
+    there.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="launcher-watch").start()
