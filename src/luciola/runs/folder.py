@@ -1,0 +1,170 @@
+"""A run's folder, which reads well with `ls`:
+
+    recipe.yaml     complete, as resolved
+    metrics.jsonl   figures by step
+    checkpoints/    step-000200/, to go on from
+    model/          loads with plain transformers and peft
+    report.md, report.json, loss.svg
+
+The same recipe finds its own folder again and goes on; another recipe is refused there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from luciola.errors import ConfigError
+from luciola.runs.atomic import clear_leftovers, is_leftover, storage_errors, write_atomically
+from luciola.runs.lock import Lock
+from luciola.runs.metrics import Metrics, Row
+from luciola.runs.recipe import Recipe, difference
+
+RUNS = Path("runs")
+RECIPE = "recipe.yaml"
+REPORT = "report.json"
+LOCK = ".lock"
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: the folder.
+        writes: False in the processes beside the main one: they read, and what they log is dropped.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self._metrics = Metrics(path / "metrics.jsonl")
+        self._lock: Lock | None = None
+
+    @classmethod
+    def open(
+        cls,
+        out: str,
+        name: str,
+        recipe: Recipe,
+        *,
+        text: str = "",
+        fresh: bool = False,
+    ) -> RunFolder:
+        """Make the folder, or find the run that was begun with this recipe, and lock it.
+
+        Args:
+            out: the folder; empty for `runs/NAME`.
+            recipe: complete, as resolved.
+            text: the recipe as YAML with comments; made from `recipe` where empty.
+            fresh: begin again where there is a run already.
+
+        Raises: ConfigError where the folder holds something else; StorageError where it is in use
+            or cannot be written.
+        """
+        folder = cls(Path(out) if out else RUNS / name)
+        folder._refuse_foreign()
+        with storage_errors(folder.path):
+            folder.path.mkdir(parents=True, exist_ok=True)
+            folder._lock = Lock(folder.path)
+        try:
+            folder._prepare(recipe, text, fresh=fresh)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end: the report is the last thing it writes."""
+        return (self.path / REPORT).exists()
+
+    def recipe(self) -> dict[str, Any]:
+        """The recipe that the run was begun with; empty before there is one."""
+        import yaml
+
+        path = self.path / RECIPE
+        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+
+    def log(self, step: int, figures: Mapping[str, Any]) -> None:
+        """Add the figures of a step to `metrics.jsonl`."""
+        if self.writes:
+            self._metrics.append(step, figures)
+
+    def forget_after(self, step: int) -> None:
+        """Drop the figures after `step`, where the run goes on from."""
+        if self.writes:
+            self._metrics.forget_after(step)
+
+    def metrics(self) -> list[Row]:
+        """The figures so far, by step."""
+        return self._metrics.rows()
+
+    def close(self) -> None:
+        """Unlock the folder. A second call does nothing."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refuse_foreign(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"out: {self.path} is a file, not a folder")
+        if not self.path.is_dir() or (self.path / RECIPE).exists():
+            return
+        others = [entry for entry in self.path.iterdir() if not _is_ours(entry)]
+        if others:
+            raise ConfigError(
+                f"out: {self.path} is not empty and holds no run (it has {others[0].name!r})",
+                remedy="Choose a new folder with out=FOLDER; nothing in this one was touched.",
+            )
+
+    def _prepare(self, recipe: Recipe, text: str, *, fresh: bool) -> None:
+        clear_leftovers(self.path)
+        clear_leftovers(self.checkpoints)
+        if fresh:
+            self._empty()
+        before = self.recipe()
+        differing = difference(before, recipe) if before else []
+        if differing:
+            raise ConfigError(
+                f"{self.path} holds a run with another recipe; it differs in {_listed(differing)}",
+                remedy="Choose another folder with out=FOLDER, or begin again here with --fresh.",
+            )
+        write_atomically(self.path / RECIPE, text or _yaml(recipe))
+
+    def _empty(self) -> None:
+        """Remove the run. Its recipe goes last: a folder with a recipe is known as a run's."""
+        with storage_errors(self.path):
+            for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == RECIPE):
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                elif entry.name != LOCK:
+                    entry.unlink()
+
+
+def _is_ours(entry: Path) -> bool:
+    return entry.name == LOCK or is_leftover(entry)
+
+
+def _listed(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _yaml(recipe: Recipe) -> str:
+    import json
+
+    import yaml
+
+    plain = json.loads(json.dumps(recipe, default=str))
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text
