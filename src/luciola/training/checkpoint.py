@@ -103,7 +103,7 @@ def load(path: Path) -> Checkpoint:
             average=load_file(average) if average.exists() else {},
             state=json.loads((path / "state.json").read_text()),
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # damaged bytes raise anything, from EOFError to UnpicklingError
         raise StorageError(
             f"{path}: this checkpoint cannot be read ({error})",
             remedy="Delete this folder to go on from the one before, or start anew with --fresh.",

@@ -231,9 +231,7 @@ class Loop(Generic[B]):
         self.counters = Counters(**saved.state["loop"])
         self.method.load_state_dict(saved.state["method"])
         if self.average is not None:
-            device = next(iter(self.parameters.values())).device
-            self.average.values = {n: t.to(device) for n, t in saved.average.items()}
-            self.average.steps = saved.state["average_steps"]
+            self.average.restore(saved.average, saved.state["average_steps"])
         if self.world.is_main:
             self.log.forget_after(saved.step)
             self.log.note(f"going on from step {saved.step} of {self.settings.total_steps}")

@@ -86,6 +86,11 @@ class Average:
         torch._foreach_lerp_(list(self.values.values()), current, 1 - decay)
         self.steps += 1
 
+    def restore(self, values: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from saved values, after `steps` updates."""
+        self.values = {n: values[n].to(p.device) for n, p in self._parameters.items()}
+        self.steps = steps
+
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Within it the parameters hold the average."""
