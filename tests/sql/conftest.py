@@ -20,7 +20,8 @@ CREATE TABLE sale (
     shop_id INT, code TEXT, day TEXT, amount INT, PRIMARY KEY (shop_id, code, day),
     FOREIGN KEY (shop_id) REFERENCES shop, FOREIGN KEY (code) REFERENCES product (code));
 INSERT INTO shop VALUES (1, 'Corner', 'Lyon', '2014-05-01'),
-    (2, 'Harbour', 'New York', '2016-01-31'), (3, 'Hill', 'Lyon', '2019-11-11'), (4, 'Mill', 'San José', NULL);
+    (2, 'Harbour', 'New York', '2016-01-31'),
+    (3, 'Hill', 'Lyon', '2019-11-11'), (4, 'Mill', 'San José', NULL);
 INSERT INTO employee VALUES (1, 'Ann Lee', 41, 'A', 1, NULL), (2, 'Bo', 29, 'B', 1, 1),
     (3, 'Cy', 35, 'A', 2, 1), (4, 'Di', 29, 'F', NULL, 3);
 INSERT INTO product VALUES ('p1', 'Mountain Bike', 900.0), ('p2', 'Helmet', 45.5),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from luciola.errors import DatabaseError
 from luciola.sql.database import connected, display_name
+from luciola.sql.identifier import quoted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Inspector
@@ -84,12 +85,6 @@ def read_schema(database: str | Path) -> Schema:
     if not tables:
         raise DatabaseError(f"the database {display_name(database)} has no tables")
     return Schema(dialect=connection.dialect.name, tables=tables)
-
-
-def quoted(name: str, dialect: str = "sqlite") -> str:
-    """`name` as a quoted identifier."""
-    mark = "`" if dialect in ("mysql", "mariadb") else '"'
-    return mark + name.replace(mark, mark * 2) + mark
 
 
 def _table_names(connection: Connection, inspector: Inspector) -> list[str]:
