@@ -1,1 +1,1 @@
-"""Data: readers, mixtures, order, split, packing, shared prefixes and statistics; needs no torch."""
+"""Data: readers, mixtures, order, split, packing, shared prefixes, statistics; without torch."""

@@ -1,0 +1,185 @@
+"""`luciola data`: look at training data as a model sees it, check it, convert it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from luciola.cli.settings import recipe_command
+from luciola.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from luciola.conversation.render import Renderer
+    from luciola.data.readers import Dataset
+    from luciola.types import Tokens
+
+SHOWN_PROBLEMS = 20
+
+app = typer.Typer(
+    help="Look at training data as a model sees it, check it, convert it.", no_args_is_help=True
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """How data is rendered; the names are those of `luciola train sft`."""
+
+    model: str = ""
+    """Model whose tokenizer and chat template are used: hub id, folder, GGUF file or short name."""
+    template: str = ""
+    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    system: str = ""
+    """System prompt for conversations that have none."""
+    max_length: int = 0
+    """Tokens per example; what is longer is cut at the end. 0: all are kept."""
+
+
+class ViewCommand(recipe_command(View)):  # type: ignore[misc]
+    """A command that takes a file and settings."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return ["FILE", "[SETTING=VALUE]...", "[OPTIONS]"]
+
+
+File = Annotated[str, typer.Argument(help="Data file, folder, or hub:NAME[:SPLIT].")]
+Words = Annotated[list[str] | None, typer.Argument(help="Settings, listed below.")]
+SomeWords = Annotated[
+    list[str] | None, typer.Argument(help="Settings, listed below, and how many examples (3).")
+]
+
+
+@app.command(cls=ViewCommand)
+def show(file: File, words: SomeWords = None) -> None:
+    """Show which tokens are trained, e.g. luciola data show chats.jsonl model=smollm2-135m 5."""
+    count, view = _count_and_view(words or [])
+    if not view.model:
+        raise ConfigError(
+            "showing tokens needs a model's tokenizer", remedy="Add e.g. model=smollm2-135m."
+        )
+    from luciola.conversation.show import legend, show
+    from luciola.data.readers import read
+
+    dataset = read(file)
+    renderer = _renderer(view)
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    typer.echo(f"{dataset.path}: {len(dataset):,} rows, {dataset.format}")
+    typer.echo(legend(colour=colour))
+    for example in dataset.examples[:count]:
+        typer.echo("\n" + show(renderer(example), renderer.tokenizer, colour=colour), color=True)
+
+
+@app.command(cls=ViewCommand)
+def check(file: File, words: Words = None) -> None:
+    """Check every row; count tokens if a model is named: luciola data check chats.jsonl model=M."""
+    view = _view(words or [])
+    from luciola.data.readers import scan
+    from luciola.data.summary import summary
+
+    dataset = scan(file)
+    typer.echo(f"{dataset.path}: {len(dataset):,} rows, {dataset.format}")
+    if dataset.examples:
+        typer.echo(summary(dataset.examples))
+    problems: list[Exception] = list(dataset.skipped)
+    if view.model and dataset.examples:
+        problems += _check_tokens(dataset, view)
+    for problem in problems[:SHOWN_PROBLEMS]:
+        typer.echo(str(problem))
+    if problems:
+        raise _unusable(file, dataset, problems)
+    typer.echo("every row can be used")
+
+
+@app.command()
+def convert(
+    file: File,
+    out: Annotated[Path, typer.Argument(help="JSONL file to write.")],
+    single_turns: Annotated[
+        bool, typer.Option("--single-turns", help="One conversation per answer.")
+    ] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out rows that cannot be used.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+) -> None:
+    """Write the rows as messages JSONL, e.g. luciola data convert alpaca.json chats.jsonl."""
+    if out.exists() and not force:
+        raise ConfigError(f"{out} exists already", remedy="Name another file, or add --force.")
+    from luciola.conversation.turns import single_turns as per_answer
+    from luciola.data.convert import write_messages
+    from luciola.data.readers import read, scan
+    from luciola.types import Conversation
+
+    dataset = scan(file) if skip_broken else read(file)
+    examples = list(dataset.examples)
+    if single_turns:
+        examples = [
+            part
+            for example in examples
+            for part in (per_answer(example) if isinstance(example, Conversation) else [example])
+        ]
+    if not examples:
+        raise DataError("no row can be used", path=file)
+    rows = write_messages(examples, out)
+    typer.echo(f"{out}: {rows:,} rows from {len(dataset):,} of {dataset.format}")
+    if dataset.skipped:
+        typer.echo(f"{len(dataset.skipped):,} rows were left out, the first: {dataset.skipped[0]}")
+
+
+def _count_and_view(words: list[str]) -> tuple[int, View]:
+    counts = [word for word in words if word.isdigit()]
+    view = _view([word for word in words if not word.isdigit()])
+    return int(counts[-1]) if counts else 3, view
+
+
+def _view(words: list[str]) -> View:
+    from luciola.config.load import load
+
+    return load(View, None, words)
+
+
+def _renderer(view: View) -> Renderer:
+    from luciola.conversation.render import Renderer
+    from luciola.models.load import load_tokenizer
+
+    return Renderer(
+        load_tokenizer(view.model),
+        template=view.template,
+        system=view.system,
+        max_length=view.max_length,
+    )
+
+
+def _check_tokens(dataset: Dataset, view: View) -> list[Exception]:
+    """Prints the token statistics; returns what could not be rendered."""
+    from luciola.data.statistics import statistics
+    from luciola.errors import LuciolaError
+
+    renderer = _renderer(view)
+    rendered: list[Tokens] = []
+    problems: list[Exception] = []
+    for example in dataset.examples:
+        try:
+            rendered.append(renderer.render(example))
+        except LuciolaError as error:
+            problems.append(error)
+    if rendered:
+        typer.echo(statistics(rendered, view.max_length).text())
+    return problems
+
+
+def _unusable(file: str, dataset: Dataset, problems: list[Exception]) -> DataError:
+    more = len(problems) - SHOWN_PROBLEMS
+    shown = f" (the first {SHOWN_PROBLEMS} are above)" if more > 0 else ""
+    total = len(dataset) + len(dataset.skipped)
+    return DataError(
+        f"{len(problems):,} of {total:,} rows cannot be used{shown}",
+        path=file,
+        remedy="Correct them, or leave them out with `luciola data convert FILE OUT --skip-broken`."
+        if dataset.skipped
+        else None,
+    )
