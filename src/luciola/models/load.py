@@ -75,7 +75,8 @@ def load_model(
     dtype = dtype or torch.float32
     loaded: Any
     if source.gguf_file:
-        loaded = gguf.read_model(source.path).to(dtype=dtype)
+        loaded = gguf.read_model(source.path)
+        loaded.to(dtype=dtype)
         loaded.set_attn_implementation(_attention(attention))
     elif source.is_local and (source.path / ADAPTER).is_file():
         base = load_model(
@@ -122,7 +123,7 @@ def _load_plain(
 
     offline = source.is_local or not hub.is_reachable(source.location)
     if source.is_local:
-        _check_folder(source.path)
+        check_folder(source.path)
     options: dict[str, Any] = {
         "local_files_only": offline,
         "trust_remote_code": trust_remote_code,
@@ -181,7 +182,8 @@ def _attention(name: str) -> str:
     return name
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raises: ModelError if a folder lacks a model's configuration or weights."""
     if not (folder / CONFIG).is_file():
         raise ModelError(
             f"{folder} has no {CONFIG}, so it is not a model's folder",

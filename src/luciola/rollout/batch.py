@@ -1,0 +1,214 @@
+"""A batch of rows inside the model: prompts computed once, then one token per row and step.
+
+`PaddedBatch` takes prompts of any lengths and puts each group's prefix, computed once, before them:
+
+    |  padding  |  prefix of the row's group  |  padding  |  rest of its prompt  |  answer ...
+
+`EqualBatch` is for models that keep more than keys and values (recurrent states) or forget them
+(sliding windows): prompts of equal length, no padding, no shared prefix; every cache gets that right.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from luciola.rollout.cache import ROOM, Prefix, growing
+
+PREFILL_TOKENS = 1 << 15
+"""Most tokens of one forward pass over prompts, padding included: bounds the activations' memory."""
+
+
+class Batch(Protocol):
+    """Rows in step: all have the same number of answer tokens."""
+
+    logits: Tensor
+    """(B, V) of the next token of each row."""
+
+    def step(self, tokens: Tensor) -> None:
+        """Append one token per row, (B,) int64, and compute the next logits."""
+
+    def select(self, rows: Sequence[int]) -> bool:
+        """Keep only these rows; False where this kind of batch must keep all."""
+        ...
+
+
+class Forward:
+    """The model's forward pass with a cache, giving the logits of the last position only."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model: Any = model
+        weight = next(iter(model.get_input_embeddings().parameters()))
+        self.device, self.dtype = weight.device, weight.dtype
+        self.last_position = context_length(model)
+        self.options: dict[str, Any] = {"use_cache": True}
+        base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        if "logits_to_keep" in inspect.signature(base.forward).parameters:
+            self.options["logits_to_keep"] = 1
+
+    def __call__(
+        self, ids: Tensor, positions: Tensor, cache: Any, bias: Tensor | None = None
+    ) -> tuple[Tensor, Any]:
+        """Logits (B, V) after ids (B, T) at `positions` (B, T), and the cache.
+
+        `bias` is an additive mask (B, 1, T, all keys), which every attention takes as it is.
+        """
+        if self.last_position is not None:
+            positions = positions.clamp(max=self.last_position - 1)  # rows already finished run on
+        out = self.model(
+            input_ids=ids,
+            position_ids=positions,
+            attention_mask=bias,
+            past_key_values=cache,
+            **self.options,
+        )
+        return out.logits[:, -1], out.past_key_values
+
+
+def context_length(model: PreTrainedModel) -> int | None:
+    """Tokens that the model can take, by its configuration; None where it does not say."""
+    config = model.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None)
+
+
+def longest_exact(model: PreTrainedModel) -> int:
+    """Up to how many cache slots padding and shared prefixes are exact; 0: never, 2^62: always."""
+    layers = DynamicCache(config=model.config).layers
+    if not layers:
+        return 0
+    windows = [_window(layer) for layer in layers]
+    return min(windows)
+
+
+def _window(layer: Any) -> int:
+    if type(layer) is DynamicLayer:
+        return 1 << 62
+    return layer.sliding_window if type(layer) is DynamicSlidingWindowLayer else 0
+
+
+class PaddedBatch:
+    """Rows of any lengths behind the prefixes of their groups; see the module's picture."""
+
+    def __init__(
+        self, forward: Forward, prefixes: Sequence[Prefix | None], suffixes: Sequence[Sequence[int]]
+    ) -> None:
+        """Compute the rest of the prompts.
+
+        Args:
+            forward: the model.
+            prefixes: one per row, None for none; rows of one group stand together.
+            suffixes: what follows the prefix in each row's prompt, at least one token.
+        """
+        self.forward = forward
+        lengths = [len(prefix.ids) if prefix else 0 for prefix in prefixes]
+        self.front, width = max(lengths), max(len(suffix) for suffix in suffixes)
+        self.bias = self._padding(lengths, [len(suffix) for suffix in suffixes], width)
+        self.cache: Any = (
+            growing(_stacked(prefixes, self.front), width + ROOM) if self.front else DynamicCache()
+        )
+        ends = [length + len(suffix) for length, suffix in zip(lengths, suffixes, strict=True)]
+        self.positions = torch.tensor(ends, device=forward.device)
+        padded = [[0] * (width - len(suffix)) + list(suffix) for suffix in suffixes]
+        self.logits = self._prefill(torch.tensor(padded, device=forward.device))
+
+    def _padding(self, prefixes: list[int], suffixes: list[int], width: int) -> Tensor:
+        """(B, 1, 1, front + width): -inf where a row has padding, else 0."""
+        slots = torch.arange(self.front + width)
+        first = torch.tensor([self.front - length for length in prefixes])[:, None]
+        second = torch.tensor([self.front + width - length for length in suffixes])[:, None]
+        padding = (slots < first) | ((slots >= self.front) & (slots < second))
+        bias = torch.zeros(padding.shape, dtype=self.forward.dtype)
+        return bias.masked_fill_(padding, -torch.inf)[:, None, None].to(self.forward.device)
+
+    def _prefill(self, ids: Tensor) -> Tensor:
+        """Run the prompts through the model, some columns at a time; returns the last logits."""
+        B, width = ids.shape
+        columns = max(1, PREFILL_TOKENS // B)
+        offsets = torch.arange(width, device=ids.device) - width
+        positions = (self.positions[:, None] + offsets).clamp(min=0)
+        for start in range(0, width, columns):
+            end = min(start + columns, width)
+            logits, _ = self.forward(
+                ids[:, start:end], positions[:, start:end], self.cache, self._causal(start, end)
+            )
+        if not self.front:
+            self.cache = growing([(layer.keys, layer.values) for layer in self.cache.layers], ROOM)
+        return logits
+
+    def _causal(self, start: int, end: int) -> Tensor:
+        """(B, 1, end - start, front + end): the padding's bias, and -inf for what comes later.
+
+        A padding token attends to itself alone, because a row of nothing but -inf would be nan.
+        """
+        slots = torch.arange(self.front + end, device=self.bias.device)
+        queries = torch.arange(self.front + start, self.front + end, device=self.bias.device)[
+            :, None
+        ]
+        bias = self.bias[..., : self.front + end].masked_fill(slots > queries, -torch.inf)
+        return bias.masked_fill(slots == queries, 0.0)
+
+    def step(self, tokens: Tensor) -> None:
+        """Append one token per row, (B,) int64, and compute the next logits."""
+        self.bias = torch.cat([self.bias, self.bias.new_zeros(len(tokens), 1, 1, 1)], -1)
+        self.logits, _ = self.forward(
+            tokens[:, None], self.positions[:, None], self.cache, self.bias
+        )
+        self.positions = self.positions + 1
+
+    def select(self, rows: Sequence[int]) -> bool:
+        """Keep only these rows; the finished ones are computed no further."""
+        indices = torch.tensor(rows, device=self.positions.device)
+        self.cache.batch_select_indices(indices)
+        self.bias, self.positions = self.bias[indices], self.positions[indices]
+        self.logits = self.logits[indices]
+        return True
+
+
+def _stacked(prefixes: Sequence[Prefix | None], front: int) -> list[tuple[Tensor, Tensor]]:
+    """Per layer the rows' prefixes, (B, H, front, D), padded on the left with zeros."""
+    some = next(prefix for prefix in prefixes if prefix)
+    stacked = []
+    for layer in range(len(some.layers)):
+        pair = []
+        for part in range(2):
+            B, (_, H, _, D) = len(prefixes), some.layers[layer][part].shape
+            states = some.layers[layer][part].new_zeros(B, H, front, D)
+            row = 0
+            for _, same in groupby(prefixes, key=id):
+                members = list(same)
+                if (prefix := members[0]) is not None:
+                    rows = slice(row, row + len(members))
+                    states[rows, :, front - len(prefix.ids) :] = prefix.layers[layer][part]
+                row += len(members)
+            pair.append(states)
+        stacked.append((pair[0], pair[1]))
+    return stacked
+
+
+class EqualBatch:
+    """Prompts of equal length with the model's own cache."""
+
+    def __init__(self, forward: Forward, prompts: Sequence[Sequence[int]]) -> None:
+        """Compute the prompts, all of the same length."""
+        self.forward = forward
+        ids = torch.tensor([list(prompt) for prompt in prompts], device=forward.device)
+        self.length = ids.shape[1]
+        positions = torch.arange(self.length, device=forward.device)[None].expand_as(ids)
+        self.logits, self.cache = forward(ids, positions, None)
+
+    def step(self, tokens: Tensor) -> None:
+        """Append one token per row, (B,) int64, and compute the next logits."""
+        positions = torch.full_like(tokens[:, None], self.length)
+        self.logits, self.cache = self.forward(tokens[:, None], positions, self.cache)
+        self.length += 1
+
+    def select(self, rows: Sequence[int]) -> bool:
+        """Not every cache can drop rows, so all are kept."""
+        return False

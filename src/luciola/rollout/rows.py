@@ -1,0 +1,122 @@
+"""The answers being written: what each row has so far, and whether it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from luciola.errors import LuciolaError
+from luciola.rollout.noise import row_key
+from luciola.types import Constraint, Request, Sample, Sampling
+
+Decode = Callable[[Sequence[int]], str]
+
+
+@dataclass
+class Row:
+    """One answer while it is written.
+
+    Args:
+        request, copy: which answer of which request.
+        prompt: its token ids.
+        sampling: settings.
+        key: of its noise.
+        limit: tokens it may have; less than asked for where the model's context ends.
+        stop: strings that end it.
+        constraint: which tokens may come, and `state`, its state.
+    """
+
+    request: int
+    copy: int
+    prompt: tuple[int, ...]
+    sampling: Sampling
+    key: int
+    limit: int
+    stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
+    state: Any = None
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: Literal["end", "stop", "length", "refused"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit <= 0:
+            self.finish = "length"
+        if self.constraint is not None:
+            self.state = self.constraint.start(1)
+
+    def take(
+        self,
+        tokens: Sequence[int],
+        logprobs: Sequence[float],
+        end_ids: Collection[int],
+        decode: Decode,
+    ) -> None:
+        """Append tokens until one finishes the answer; what comes after that one is dropped."""
+        for token, logprob in zip(tokens, logprobs, strict=True):
+            if self.finish is not None:
+                return
+            self.ids.append(token)
+            self.logprobs.append(logprob)
+            self.finish = self._finished(end_ids, decode)
+
+    def _finished(
+        self, end_ids: Collection[int], decode: Decode
+    ) -> Literal["end", "stop", "length"] | None:
+        if self.ids[-1] in end_ids:
+            return "end"
+        if self.stop and any(text in decode(self.ids) for text in self.stop):
+            return "stop"
+        return "length" if len(self.ids) >= self.limit else None
+
+    def sample(self, version: int) -> Sample:
+        """The finished answer."""
+        assert self.finish is not None
+        return Sample(self.request, tuple(self.ids), tuple(self.logprobs), self.finish, version)
+
+
+def rows_of(requests: Sequence[Request], context: int | None) -> list[Row]:
+    """One row per answer asked for, in the order of the requests.
+
+    Args:
+        requests: prompts of any lengths but 0.
+        context: tokens the model can take, prompt and answer together; None: no limit known.
+
+    Raises: LuciolaError for an empty prompt, or one that leaves no room for an answer.
+    """
+    rows = []
+    for index, request in enumerate(requests):
+        limit = _limit(index, request, context)
+        prompt = tuple(request.prompt)
+        rows += [
+            Row(
+                request=index,
+                copy=copy,
+                prompt=prompt,
+                sampling=request.sampling,
+                key=row_key(request.seed, copy),
+                limit=limit,
+                stop=request.stop,
+                constraint=request.constraint,
+            )
+            for copy in range(request.n)
+        ]
+    return rows
+
+
+def _limit(index: int, request: Request, context: int | None) -> int:
+    if not request.prompt:
+        raise LuciolaError(
+            f"request {index} has an empty prompt", remedy="Begin it with at least one token."
+        )
+    asked = request.sampling.max_new_tokens
+    if context is None:
+        return asked
+    if len(request.prompt) >= context:
+        raise LuciolaError(
+            f"the prompt of request {index} has {len(request.prompt)} tokens, "
+            f"and the model's context of {context} leaves no room for an answer",
+            remedy="Shorten the prompt, or use a model with a longer context.",
+        )
+    return min(asked, context - len(request.prompt))
