@@ -46,11 +46,8 @@ def space_tokenizer(template: str) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = [
-        *SPECIAL,
-        *["<unk>", "▁", "▁hi", "hi", "▁yes", "yes", "▁a", "a", "▁1", "1", "▁[I]", "[I]", "[/I]"],
-        "\n",
-    ]
+    plain = ["hi", "yes", "a", "1", "[I]", "[/I]"]
+    words = [*SPECIAL, "<unk>", "▁", "\n", *plain, *(f"▁{word}" for word in plain)]
     backend = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -67,7 +67,7 @@ def show(file: File, words: SomeWords = None) -> None:
     dataset = read(file)
     renderer = _renderer(view)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    typer.echo(f"{dataset.path}: {len(dataset):,} rows, {dataset.format}")
+    typer.echo(_title(dataset))
     typer.echo(legend(colour=colour))
     for example in dataset.examples[:count]:
         typer.echo("\n" + show(renderer(example), renderer.tokenizer, colour=colour), color=True)
@@ -81,7 +81,7 @@ def check(file: File, words: Words = None) -> None:
     from luciola.data.summary import summary
 
     dataset = scan(file)
-    typer.echo(f"{dataset.path}: {len(dataset):,} rows, {dataset.format}")
+    typer.echo(_title(dataset))
     if dataset.examples:
         typer.echo(summary(dataset.examples))
     problems: list[Exception] = list(dataset.skipped)
@@ -112,6 +112,7 @@ def convert(
     from luciola.conversation.turns import single_turns as per_answer
     from luciola.data.convert import write_messages
     from luciola.data.readers import read, scan
+    from luciola.data.summary import counted
     from luciola.types import Conversation
 
     dataset = scan(file) if skip_broken else read(file)
@@ -125,9 +126,16 @@ def convert(
     if not examples:
         raise DataError("no row can be used", path=file)
     rows = write_messages(examples, out)
-    typer.echo(f"{out}: {rows:,} rows from {len(dataset):,} of {dataset.format}")
+    typer.echo(f"{out}: {counted(rows, 'row')} from {len(dataset):,} of {dataset.format}")
     if dataset.skipped:
-        typer.echo(f"{len(dataset.skipped):,} rows were left out, the first: {dataset.skipped[0]}")
+        left_out = counted(len(dataset.skipped), "row")
+        typer.echo(f"{left_out} left out, the first: {dataset.skipped[0]}")
+
+
+def _title(dataset: Dataset) -> str:
+    from luciola.data.summary import counted
+
+    return f"{dataset.path}: {counted(len(dataset), 'row')}, {dataset.format}"
 
 
 def _count_and_view(words: list[str]) -> tuple[int, View]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.types import Tokens
 
@@ -35,7 +36,7 @@ class Statistics:
         """A few lines for people."""
         share = 100 * self.trained / max(1, self.tokens)
         lines = [
-            f"{self.examples:,} examples, {self.tokens:,} tokens, "
+            f"{counted(self.examples, 'example')}, {self.tokens:,} tokens, "
             f"{self.trained:,} of them trained ({share:.0f} %)",
             f"length in tokens: {self.shortest:,} to {self.longest:,}, median {self.median:,}, "
             f"95 % up to {self.p95:,}",
@@ -46,13 +47,9 @@ class Statistics:
                 f"prefixes computed once in a tree: {self.shared:,} tokens less ({share:.0f} %)"
             )
         if self.truncated:
-            lines.append(
-                f"{self.truncated:,} examples are cut: longer than {self.max_length:,} tokens"
-            )
+            lines.append(f"cut at {self.max_length:,} tokens: {counted(self.truncated, 'example')}")
         if self.untrained:
-            lines.append(
-                f"{self.untrained:,} examples have no trained token left and teach nothing"
-            )
+            lines.append(f"no trained token left: {counted(self.untrained, 'example')}")
         return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ NOWHERE = Origin()
 def summary(examples: Sequence[Example]) -> str:
     """A few lines for people: kinds of examples, turns by role, repeated examples."""
     kinds = Counter(NOUNS[type(example)] for example in examples)
-    lines = [", ".join(f"{count:,} {name}{'s' * (count != 1)}" for name, count in kinds.items())]
+    lines = [", ".join(counted(count, name) for name, count in kinds.items())]
     conversations = [e for e in examples if isinstance(e, Conversation)]
     if conversations:
         roles = Counter(m.role for e in conversations for m in e.messages)
@@ -24,3 +24,8 @@ def summary(examples: Sequence[Example]) -> str:
     if repeated:
         lines.append(f"{repeated:,} repeat an earlier one word for word")
     return "\n".join(lines)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: 1 row, 2 rows, 1,000 rows."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

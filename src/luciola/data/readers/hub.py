@@ -26,8 +26,9 @@ def hub_rows(source: str) -> Iterator[Record | DataError]:
     try:
         rows = load_dataset(name, split=split or "train")
     except Exception as error:  # what the hub client raises is not documented
+        said = str(error).strip() or type(error).__name__
         raise DataError(
-            f"the data set cannot be had: {str(error).splitlines()[0] if str(error) else error!r}",
+            f"the data set cannot be had: {said.splitlines()[0]}",
             path=source,
             remedy="Check the name, the split and the network, or name a local file.",
         ) from error

@@ -104,8 +104,9 @@ def _array(path: Path, data: bytes) -> Iterator[Record | DataError]:
         if text[at : at + 1] != ",":
             raise _invalid(path, line, json.JSONDecodeError("Expecting ',' or ']'", text, at))
         at = _skip(text, at + 1)
-    if _skip(text, at + 1) < len(text):
-        raise _invalid(path, line, json.JSONDecodeError("More after the array", text, at + 1))
+    after = _skip(text, at + 1)
+    if after < len(text):
+        raise _invalid(path, line, json.JSONDecodeError("More after the array", text, after))
 
 
 def _skip(text: str, at: int) -> int:

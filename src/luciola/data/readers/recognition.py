@@ -42,7 +42,7 @@ def recognise(record: Record) -> Format:
     if found is None:
         shapes = "\n".join(f"      {f.name:24} {f.shape}" for f in FORMATS[1:])
         raise record.format_error(
-            f"the rows are in no known format (their keys: {keys(record.values)}); known are\n{shapes}",
+            f"the rows are in no known format (keys: {keys(record.values)}); known are\n{shapes}",
             remedy="Rename the keys so that the rows look like one of these.",
         )
     return found

@@ -81,7 +81,7 @@ class FormatError(DataError):
 
 @dataclass(frozen=True)
 class Format:
-    """One format: what to call it, what a row looks like, which rows it fits, and how to read one."""
+    """One format: its name, what a row looks like, which rows it fits, and how to read one."""
 
     name: str
     shape: str
