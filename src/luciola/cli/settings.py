@@ -94,8 +94,7 @@ def settings_help(recipe_class: type[Any], width: int) -> list[str]:
 
 
 def _entry(setting: Setting, column: int, width: int) -> list[str]:
-    choices = f" [{' | '.join(setting.choices)}]" if setting.choices else ""
-    text = wrap(setting.help + choices, max(width - column - 2, 30))
+    text = wrap(setting.help + setting.choices_text, max(width - column - 2, 30))
     heads = [_with_default(setting), *[""] * (len(text) - 1)]
     return [f"  {head:{column}}{line}" for head, line in zip(heads, text, strict=True)]
 

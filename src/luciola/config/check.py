@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from luciola.config.place import Place
 from luciola.config.ranges import type_hints
-from luciola.config.settings import bare, is_part
+from luciola.config.settings import bare, is_part, missing
 
 TRUE = {"1", "on", "t", "true", "y", "yes"}
 FALSE = {"0", "off", "f", "false", "n", "no"}
@@ -39,14 +40,22 @@ def build(cls: type[Any], tree: Mapping[str, Any]) -> Any:
     return build_with_pydantic(cls, tree)
 
 
-def build_with_pydantic(cls: type[Any], tree: Mapping[str, Any]) -> Any:
+def build_with_pydantic(cls: Any, tree: Mapping[str, Any]) -> Any:
     """As `build`, by a pydantic TypeAdapter over the same class."""
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(cls).validate_python(tree)
+        return _adapter(cls).validate_python(tree)
     except ValidationError as error:
         raise WrongTypesError([place["loc"] for place in error.errors()]) from None
+
+
+@cache
+def _adapter(cls: Any) -> Any:
+    """Built once per class, which takes milliseconds."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
 
 
 def build_plainly(cls: type[Any], tree: Mapping[str, Any]) -> Any:
@@ -63,6 +72,7 @@ def _part(cls: type[Any], tree: Any, place: Place, wrong: list[Place]) -> Any:
         wrong.append(place)
         return None
     hints = type_hints(cls)
+    wrong += [(*place, name) for name in missing(cls, tree)]
     values = {
         field.name: _value(hints[field.name], tree[field.name], (*place, field.name), wrong)
         for field in fields(cls)

@@ -16,8 +16,8 @@ from luciola.config.check import WrongTypesError, build
 from luciola.config.overrides import COMMAND_LINE, parse_overrides
 from luciola.config.place import Place, spelled, value_at
 from luciola.config.ranges import SettingError
-from luciola.config.settings import describe, type_at, type_text
-from luciola.config.shape import Shaper, Tree, merge, missing
+from luciola.config.settings import describe, missing, type_at, type_text
+from luciola.config.shape import Shaper, Tree, merge
 from luciola.errors import ConfigError
 
 C = TypeVar("C")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -48,6 +48,11 @@ class Setting:
     def required(self) -> bool:
         return self.default is REQUIRED
 
+    @property
+    def choices_text(self) -> str:
+        """` [a | b]` to put after the help; empty where everything of the type is allowed."""
+        return f" [{' | '.join(self.choices)}]" if self.choices else ""
+
 
 def describe(cls: type[Any]) -> list[Setting]:
     """Every setting of a recipe class in the order of the source.
@@ -73,6 +78,11 @@ def _describe(cls: type[Any], prefix: str, group: int | None) -> Iterator[Settin
 def default_of(field: Field[Any]) -> Any:
     """The default of a dataclass field; REQUIRED where there is none."""
     return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def missing(cls: type[Any], tree: Mapping[str, Any]) -> list[str]:
+    """Names of the settings without a default that `tree` does not give."""
+    return [f.name for f in fields(cls) if default_of(f) is REQUIRED and f.name not in tree]
 
 
 def is_part(hint: Any) -> bool:

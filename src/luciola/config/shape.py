@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin
 from luciola.config.names import nearest
 from luciola.config.place import Place, spelled
 from luciola.config.ranges import type_hints
-from luciola.config.settings import REQUIRED, bare, default_of, is_part
+from luciola.config.settings import bare, is_part
 from luciola.errors import ConfigError
 
 Tree = dict[str, Any]
@@ -83,7 +83,7 @@ def unknown(root: type[Any], cls: type[Any], place: Place, where: str) -> Config
     """The error for a key that `cls`, a part of the recipe `root`, does not have."""
     names = [field.name for field in fields(cls)]
     *part, key = place
-    sibling = get_close_matches(str(key), names, n=1)
+    sibling = get_close_matches(str(key), names, n=1) if part else []
     near = spelled((*part, sibling[0])) if sibling else nearest(root, spelled(place), str(key))
     if near:
         remedy = f"Did you mean {near}?"
@@ -103,8 +103,3 @@ def merge(below: Tree, above: Tree) -> Tree:
             value = merge(old, value)
         merged[key] = value
     return merged
-
-
-def missing(cls: type[Any], tree: Mapping[str, Any]) -> list[str]:
-    """Names of the settings without a default that `tree` does not give."""
-    return [f.name for f in fields(cls) if default_of(f) is REQUIRED and f.name not in tree]

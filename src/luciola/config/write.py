@@ -40,7 +40,7 @@ def _lines(part: Any, settings: dict[str, Setting], prefix: str) -> Iterator[str
         if group not in (None, setting.group):
             yield ""
         group = setting.group
-        yield f"{indent}# {setting.help}"
+        yield f"{indent}# {setting.help}{setting.choices_text}"
         yield f"{indent}{field.name}: {_scalar(value)}"
 
 
