@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 URL = re.compile(r"(?P<dialect>[a-z][a-z0-9]*)(\+[a-z0-9_]+)?://(?P<rest>.*)", re.DOTALL)
+DUCKDB_OPTIONS = {
+    "read_only": True,
+    "config": {"enable_external_access": "false", "lock_configuration": "true"},
+}
 DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "duckdb": "duckdb_engine"}
 
 
@@ -133,7 +137,7 @@ def _engine(database: str | Path) -> Engine:
         return create_engine(
             _with_driver(str(database), dialect),
             poolclass=NullPool,
-            connect_args={"read_only": True} if dialect == "duckdb" else {},
+            connect_args=DUCKDB_OPTIONS if dialect == "duckdb" else {},
         )
     except (ImportError, NoSuchModuleError):
         raise MissingExtraError(

@@ -75,16 +75,31 @@ def read_schema(database: str | Path) -> Schema:
     Raises: DatabaseError where it cannot be opened, is no database or has no tables;
         MissingExtraError where the driver of another dialect is not installed.
     """
+    with connected(database) as connection:
+        schema = Schema(connection.dialect.name, _read_tables(connection))
+    if not schema.tables:
+        raise DatabaseError(f"the database {display_name(database)} has no tables")
+    return schema
+
+
+def count_rows(connection: Connection, table: str) -> int:
+    """The number of rows of `table` now."""
+    name = quoted(table, connection.dialect.name)
+    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one())
+
+
+def _read_tables(connection: Connection) -> tuple[Table, ...]:
     from sqlalchemy import inspect
 
-    with connected(database) as connection, warnings.catch_warnings():
+    if connection.dialect.name == "duckdb":
+        from luciola.sql.duckdb_schema import read_tables
+
+        return read_tables(connection)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SQLAlchemy warns of types that it does not know
         inspector = inspect(connection)
         names = _table_names(connection, inspector)
-        tables = tuple(_read_table(connection, inspector, name) for name in names)
-    if not tables:
-        raise DatabaseError(f"the database {display_name(database)} has no tables")
-    return Schema(dialect=connection.dialect.name, tables=tables)
+        return tuple(_read_table(connection, inspector, name) for name in names)
 
 
 def _table_names(connection: Connection, inspector: Inspector) -> list[str]:
@@ -107,7 +122,7 @@ def _read_table(connection: Connection, inspector: Inspector, name: str) -> Tabl
         columns=tuple(_columns(connection, inspector.get_columns(name), name, key)),
         primary_key=key,
         foreign_keys=tuple(sorted(_foreign_keys(inspector, name), key=lambda key: key.columns)),
-        rows=_count(connection, name),
+        rows=count_rows(connection, name),
     )
 
 
@@ -152,8 +167,3 @@ def _foreign_keys(inspector: Inspector, table: str) -> Iterable[ForeignKey]:
     for key in found:
         columns = tuple(key["constrained_columns"])
         yield ForeignKey(columns, key["referred_table"], tuple(key["referred_columns"]))
-
-
-def _count(connection: Connection, table: str) -> int:
-    name = quoted(table, connection.dialect.name)
-    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one())

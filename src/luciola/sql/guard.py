@@ -1,0 +1,79 @@
+"""What a query may do in SQLite, asked by SQLite itself while it prepares the statement.
+
+Reading tables and calling functions that touch nothing outside the database; everything else is
+refused, above all what is not known here. Source: https://www.sqlite.org/c3ref/c_alter_table.html
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+HARMLESS_PRAGMAS = frozenset({"data_version"})
+"""FTS5 asks this one itself when its index is searched."""
+SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
+"""Declaring a virtual table such as json_each looks like an update of these. Statements that would
+really update them are refused by SQLite by itself."""
+FORBIDDEN_FUNCTIONS = frozenset(
+    {
+        "edit",
+        "eval",
+        "fsdir",
+        "fts3_tokenizer",
+        "load_extension",
+        "lsdir",
+        "lsmode",
+        "optimize",
+        "readfile",
+        "rtreecheck",
+        "sqlite_log",
+        "writefile",
+        "zipfile",
+    }
+)
+WISHES = {
+    sqlite3.SQLITE_ALTER_TABLE: "alter a table",
+    sqlite3.SQLITE_ANALYZE: "analyze a table",
+    sqlite3.SQLITE_ATTACH: "attach another database",
+    sqlite3.SQLITE_DELETE: "delete from {first}",
+    sqlite3.SQLITE_DETACH: "detach a database",
+    sqlite3.SQLITE_FUNCTION: "call {second}()",
+    sqlite3.SQLITE_INSERT: "insert into {first}",
+    sqlite3.SQLITE_PRAGMA: "run PRAGMA {first}",
+    sqlite3.SQLITE_REINDEX: "rebuild an index",
+    sqlite3.SQLITE_SAVEPOINT: "set a savepoint",
+    sqlite3.SQLITE_TRANSACTION: "begin or end a transaction",
+    sqlite3.SQLITE_UPDATE: "update {first}",
+}
+
+
+class Guard:
+    """The authoriser of one connection; `refused` says what the last statement wanted, or None."""
+
+    def __init__(self) -> None:
+        self.refused: str | None = None
+
+    def __call__(
+        self,
+        action: int,
+        first: str | None,
+        second: str | None,
+        schema: str | None,
+        via: str | None,
+    ) -> int:
+        if self._allows(action, first, second):
+            return sqlite3.SQLITE_OK
+        wish = WISHES.get(action, "change the database")
+        if (first or "").startswith("sqlite_") and "{first}" in wish:
+            wish = "change the schema"
+        self.refused = self.refused or wish.format(first=first, second=second)
+        return sqlite3.SQLITE_DENY
+
+    def _allows(self, action: int, first: str | None, second: str | None) -> bool:
+        if action == sqlite3.SQLITE_FUNCTION:
+            return (second or "").lower() not in FORBIDDEN_FUNCTIONS
+        if action == sqlite3.SQLITE_UPDATE:
+            return first in SCHEMA_TABLES
+        if action == sqlite3.SQLITE_PRAGMA:
+            return (first or "").lower() in HARMLESS_PRAGMAS
+        return action in ALLOWED

@@ -1,0 +1,64 @@
+"""What a query gave: a result, or the error that says in one sentence why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from luciola.errors import (
+    DatabaseError,
+    LuciolaError,
+    SqlForbiddenError,
+    SqlInvalidError,
+    SqlMemoryError,
+    SqlRowsError,
+    SqlSizeError,
+    SqlTimeoutError,
+)
+from luciola.sql.database import display_name
+from luciola.sql.limits import MIB, Limits
+
+Cell = int | float | str | bytes | None
+Row = tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A query's rows.
+
+    Args:
+        columns: the result's column names, which need not differ.
+        rows: in the order in which the database gave them.
+        seconds: from the start of the query to its last row.
+        truncated: whether there were more rows, and only the first were asked for.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    seconds: float
+    truncated: bool = False
+
+
+def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> LuciolaError:
+    """The error for a kind: forbidden, timeout, rows, size, memory, database, else invalid."""
+    if kind == "forbidden":
+        return SqlForbiddenError(f"only reading is allowed, and the query wants to {_wish(detail)}")
+    if kind == "timeout":
+        return SqlTimeoutError(f"the query ran longer than {limits.timeout_s:g} s and was stopped")
+    if kind == "rows":
+        return SqlRowsError(f"the query returns more than {limits.max_rows:,} rows")
+    if kind == "size":
+        return SqlSizeError(f"the result is larger than {_size(limits.max_result_bytes)}")
+    if kind == "memory":
+        return SqlMemoryError(f"the query needs more than {_size(limits.max_memory_bytes)} memory")
+    if kind == "database":
+        return DatabaseError(f"{display_name(database)} cannot be read: {detail}")
+    return SqlInvalidError(f"the database does not accept the query: {detail}")
+
+
+def _wish(detail: str) -> str:
+    return "write" if "readonly" in detail else detail
+
+
+def _size(count: int) -> str:
+    return f"{count / MIB:,.0f} MiB" if count >= MIB else f"{count:,} bytes"
