@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from support import build_llama
 
 from luciola.config.sft import LoraConfig
 from luciola.errors import TrainingError
@@ -28,11 +27,12 @@ from luciola.training.optimizer import Average, build_optimizer
 from luciola.training.schedule import Schedule
 from luciola.training.world import World
 from luciola.types import Tokens
+from support import build_llama
 
 LENGTHS = [int(n) for n in np.random.default_rng(0).integers(18, 40, 24)]
 
 
-class Stopped(Exception):
+class PlugPulledError(Exception):
     """The test pulled the plug."""
 
 
@@ -127,7 +127,9 @@ def test_training_lowers_the_loss(samples: Any) -> None:
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     ema: float, samples: Any, tmp_path: Path
 ) -> None:
-    """Stopped after step 4 of 6 with its last checkpoint at step 3: same weights, same figures."""
+    """PlugPulledError after step 4 of 6 with its last checkpoint at step 3: same weights, same
+    figures.
+    """
     group = samples(LENGTHS)
     options: dict[str, Any] = {"dropout": 0.2, "ema": ema, "save_every": 3}
     whole = build(group, folder=tmp_path / "whole", **options)
@@ -137,10 +139,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 
     def pull_the_plug(step: int) -> None:
         if step == 4:
-            raise Stopped
+            raise PlugPulledError
 
     first.after_step = pull_the_plug
-    with pytest.raises(Stopped):
+    with pytest.raises(PlugPulledError):
         first.run()
     second = build(group, folder=tmp_path / "parts", **options)
     second.log = first.log
@@ -197,7 +199,7 @@ def test_evaluation_stops_a_run_that_no_longer_gains_and_keeps_its_best_weights(
     outcome = loop.run()
     assert outcome.ending == "stopped early"
     assert outcome.counters.step == outcome.counters.best_step + 1
-    best = checkpoint.load_file(tmp_path / "best.safetensors")
+    best = checkpoint.load_weights(tmp_path / "best.safetensors")
     checkpoint.restore(best, loop.parameters)
     assert loop.evaluate()["eval/loss"] == pytest.approx(outcome.counters.best_loss, rel=1e-6)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from luciola.cli.errors import INTERRUPTED
 from luciola.cli.settings import recipe_command, split_words
 from luciola.config.sft import SftConfig
 
@@ -42,4 +43,7 @@ def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     config = load(SftConfig, path, overrides)
     from luciola.methods.sft import run  # torch loads here, after the recipe is known to be right
 
-    run(config, dry_run=dry_run, fresh=fresh)
+    result = run(config, dry_run=dry_run, fresh=fresh)
+    typer.echo(result.text)
+    if result.ending == "interrupted":
+        raise typer.Exit(INTERRUPTED)

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from luciola.config.sft import SftConfig
-from luciola.methods.stream import Kind
+from luciola.methods.examples import Examples
+from luciola.methods.stream import Kind, Plan
 from luciola.models.adapters import (
     ParameterCount,
     attach_lora,
@@ -21,6 +22,7 @@ from luciola.models.adapters import (
     trained_parameters,
 )
 from luciola.models.attention import NAME as ISOLATING
+from luciola.models.empty import empty_model
 from luciola.models.load import load_model
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
@@ -74,6 +76,26 @@ def prepare(config: SftConfig, world: World, *, shared_prefixes: bool) -> Traine
     parameters = trained_parameters(policy)
     count = count_parameters(policy)
     return Trainee(world.prepare(policy), parameters, count, precision, kind)
+
+
+def describe_plan(config: SftConfig, examples: Examples) -> str:
+    """What a run would train, without loading its weights: for --dry-run.
+
+    Raises: ModelError if the model cannot be used.
+    """
+    count = count_parameters(adapt(empty_model(config.model), config))
+    steps = Plan(
+        examples.source, examples.order, config.batch, config.epochs, config.max_steps, "packed", 1
+    )
+    lines = [
+        f"would train {count} of {config.model}",
+        *examples.notes,
+        examples.statistics.text(),
+        f"{len(steps):,} steps of {config.batch} examples, {steps.steps_per_epoch:,} an epoch",
+    ]
+    if examples.held_out:
+        lines.append(f"{len(examples.held_out):,} examples held out for evaluation")
+    return "\n".join(lines)
 
 
 def load(config: SftConfig, world: World, precision: Precision) -> PreTrainedModel:

@@ -1,19 +1,31 @@
-"""Supervised fine-tuning: the method. Next-token loss on what is trained, and nothing else."""
+"""Supervised fine-tuning: next-token loss on what is trained, and nothing else.
+
+The method, and the way from its recipe to a run. Pre-training is the same method on plain text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from luciola.config.sft import SftConfig
 from luciola.data.rows import Row
-from luciola.methods.stream import Plan, rows_from, share
+from luciola.methods.examples import Examples, load_examples
+from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
+from luciola.methods.running import Result, carry_out, loop_settings
+from luciola.methods.stream import Plan, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.objectives.language import correct_tokens, negative_log_likelihood
+from luciola.runs.folder import RunFolder
 from luciola.training.method import Term
 from luciola.training.world import World
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class Sft:
@@ -105,3 +117,135 @@ class Sft:
         """Go on from a position."""
         self.position = state["position"]
         self._rows = None
+
+
+def sft(**settings: Any) -> Result:
+    """Fine-tune a model; the settings are those of `SftConfig`, e.g. `sft(model=M,
+    data="a.jsonl")`.
+
+    Raises: LuciolaError saying what was seen, where, and what to do.
+    """
+    from luciola.config.load import from_mapping
+
+    return run(from_mapping(SftConfig, settings), show=False)
+
+
+def run(
+    config: SftConfig, *, dry_run: bool = False, fresh: bool = False, show: bool = True
+) -> Result:
+    """Carry out a recipe, from its data files to a finished run's folder.
+
+    Args:
+        dry_run: check everything, say what would be trained, and stop.
+        fresh: begin again where the folder holds a run.
+        show: progress on the terminal.
+    """
+    from luciola.models.load import load_tokenizer
+
+    tokenizer = load_tokenizer(config.model)
+    examples = load_examples(config, tokenizer)
+    return train(config, examples, tokenizer, dry_run=dry_run, fresh=fresh, show=show)
+
+
+def train(
+    config: SftConfig,
+    examples: Examples,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    dry_run: bool = False,
+    fresh: bool = False,
+    show: bool = True,
+    workers: int = 0,
+) -> Result:
+    """Fine-tune on examples that were read or made elsewhere; the rest is as in `run`.
+
+    Args:
+        workers: processes that make rows ahead of the training step, for examples that take time.
+    """
+    from luciola.config.write import as_mapping, to_yaml
+    from luciola.runs.recipe import run_name
+
+    recipe = as_mapping(config)
+    name = run_name("sft", config.model, config.data[0].path, recipe)
+    if dry_run:
+        return Result(Path(), Path(), "dry run", text=describe_plan(config, examples))
+    world = World(config.device)
+    with _folder(config, name, recipe, to_yaml(config), world, fresh=fresh) as folder:
+        if world.any(folder.finished):
+            text = (
+                f"this run has finished already: {folder.model}\n"
+                "  → Give another out=FOLDER, or --fresh to train again."
+            )
+            return Result(folder.path, folder.model, "finished before", text=text)
+        trainee = prepare(config, world, shared_prefixes=examples.shared_prefixes)
+        method = build(config, examples, trainee, world, workers=workers)
+        plan = method.plan
+        return carry_out(
+            config,
+            recipe,
+            method,
+            trainee,
+            tokenizer,
+            world,
+            folder,
+            loop_settings(config, len(plan), plan.steps_per_epoch),
+            show=show,
+            introduction=introduction(config, examples, trainee, world, folder.path),
+        )
+
+
+def build(
+    config: SftConfig, examples: Examples, trainee: Trainee, world: World, *, workers: int = 0
+) -> Sft:
+    """The method of a recipe over a model that is ready."""
+    capacity = config.micro_tokens or default_micro_tokens(world.device)
+    plan = Plan(
+        source=examples.source,
+        order=examples.order,
+        batch=config.batch,
+        epochs=config.epochs,
+        max_steps=config.max_steps,
+        kind=trainee.kind,
+        capacity=capacity,
+        rank=world.rank,
+        size=world.size,
+    )
+    held_out = list(examples.held_out)
+    eval_rows = lay_out(held_out, trainee.kind, capacity) if held_out else []
+    return Sft(trainee.roles, plan, world, eval_rows=eval_rows, workers=workers)
+
+
+def introduction(
+    config: SftConfig, examples: Examples, trainee: Trainee, world: World, folder: Path
+) -> list[str]:
+    """What is trained, on what, where and how: the first lines of every run."""
+    figures = examples.statistics
+    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
+    processes = f" in {world.size} processes" if world.size > 1 else ""
+    return [
+        f"training {trainee.count} of {config.model} on {figures.examples:,} examples "
+        f"({figures.trained:,} trained of {figures.tokens:,} tokens) on {device}{processes}, "
+        f"{trainee.precision}, {trainee.kind} rows, in {folder}",
+        *examples.notes,
+        *figures.text().splitlines()[1:],
+    ]
+
+
+def _folder(
+    config: SftConfig,
+    name: str,
+    recipe: Mapping[str, Any],
+    text: str,
+    world: World,
+    *,
+    fresh: bool,
+) -> RunFolder:
+    """The run's folder; only the main process opens it for writing, and does so first."""
+    if world.is_main:
+        opened = RunFolder.open(config.out, name, recipe, text=text, fresh=fresh)
+        world.wait()
+        return opened
+    world.wait()
+    from luciola.runs.folder import RUNS
+
+    return RunFolder(Path(config.out) if config.out else RUNS / name, writes=False)

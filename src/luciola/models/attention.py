@@ -210,7 +210,8 @@ def _varlen_options() -> frozenset[str]:
 def placeholder_mask(device: torch.device) -> Tensor:
     """The 4-D mask that transformers hands through and `attend` ignores beside a layout.
 
-    All True, so that an attention that does not know layouts lets everything be seen, and is caught.
+    All True, so that an attention that does not know layouts lets everything be seen, and is
+    caught.
     """
     return torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from luciola.runs.atomic import replacing_folder
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from luciola.errors import StorageError
+from luciola.runs.atomic import replacing_folder
 
 _NAME = re.compile(r"step-(\d{6,})$")
 
@@ -71,6 +71,11 @@ def save_weights(parameters: Mapping[str, Tensor], path: Path) -> None:
     save_file(_owned(parameters), path)
 
 
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """What `save_weights` wrote, on the CPU."""
+    return load_file(path)
+
+
 def _owned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
 
@@ -81,6 +86,13 @@ def latest(folder: Path) -> Path | None:
         (int(match[1]), path) for path in _children(folder) if (match := _NAME.match(path.name))
     ]
     return max(found)[1] if found else None
+
+
+def step_of(path: Path) -> int:
+    """Steps done in a checkpoint, as its name says."""
+    match = _NAME.match(path.name)
+    assert match  # `latest` finds no others
+    return int(match[1])
 
 
 def _children(folder: Path) -> list[Path]:
@@ -94,10 +106,8 @@ def load(path: Path) -> Checkpoint:
     """
     try:
         average = path / "average.safetensors"
-        match = _NAME.match(path.name)
-        assert match  # `latest` only finds these
         return Checkpoint(
-            step=int(match[1]),
+            step=step_of(path),
             weights=load_file(path / "weights.safetensors"),
             optimizer=torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True),
             average=load_file(average) if average.exists() else {},

@@ -138,7 +138,7 @@ class Loop(Generic[B]):
 
     def _record(self, means: dict[str, float], seconds: float) -> None:
         self.counters.train_s += seconds
-        tokens = means.pop("tokens", 0.0)
+        tokens = means.get("tokens", 0.0)
         self.counters.tokens += tokens
         means["lr"] = self.schedule.at(self.counters.step - 1)
         means["tokens_per_s"] = tokens / max(seconds, 1e-9)

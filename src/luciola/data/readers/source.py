@@ -85,7 +85,21 @@ def _read(source: str, report: Report) -> Dataset:
     return _file(path, report)
 
 
-def _file(path: Path, report: Report) -> Dataset:
+def rows_of_file(source: str) -> Iterator[Record]:
+    """The rows of one file as they stand, for data that are no chats (pairs of question and SQL).
+
+    Raises: DataError if the file is missing, of no known kind, or a row cannot be read.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise _missing(source, path)
+    for row in _rows(path):
+        if isinstance(row, DataError):
+            raise row
+        yield row
+
+
+def _rows(path: Path) -> Rows:
     rows = FILES.get(Path(path.name.removesuffix(".gz")).suffix.lower())
     if rows is None or (path.suffix == ".gz" and rows is not json_rows):
         raise DataError(
@@ -94,9 +108,13 @@ def _file(path: Path, report: Report) -> Dataset:
             remedy=f"Name it {', '.join(FILES)}, .jsonl.gz or .json.gz, whichever it is.",
         )
     try:
-        return _dataset(str(path), rows(path), report)
+        yield from rows(path)
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path=path) from error
+
+
+def _file(path: Path, report: Report) -> Dataset:
+    return _dataset(str(path), _rows(path), report)
 
 
 def _dataset(path: str, rows: Rows, report: Report) -> Dataset:

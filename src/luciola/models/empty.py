@@ -1,0 +1,33 @@
+"""A model's shape without its weights: enough to count what would be trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from luciola.models.load import check_folder, load_model
+from luciola.models.quiet import quiet
+from luciola.models.source import ADAPTER, resolve
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def empty_model(name: str) -> PreTrainedModel:
+    """The model on the meta device; a GGUF file or a folder with an adapter is loaded in full.
+
+    Raises: ModelError if it cannot be found, or its folder lacks configuration or weights.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    source = resolve(name)
+    if source.gguf_file or (source.is_local and (source.path / ADAPTER).is_file()):
+        return load_model(source)
+    if source.is_local:
+        check_folder(source.path)
+    with quiet(downloads=True), torch.device("meta"):
+        config = AutoConfig.from_pretrained(source.location, local_files_only=source.is_local)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+        model.tie_weights()
+    return model

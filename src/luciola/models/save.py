@@ -1,0 +1,64 @@
+"""Writing a trained model into a folder that plain transformers and peft load."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from luciola.models.quiet import quiet
+from luciola.models.source import resolve
+from luciola.runs.atomic import replacing_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def save_model(
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str, template: str
+) -> None:
+    """Write weights (of an adapter only its own), configuration and tokenizer, whole or not at all.
+
+    Args:
+        model: a model of transformers, or one inside peft.
+        folder: replaced if it is there.
+        name: the model the run began with; a fully trained one is kept in that model's type.
+        template: Jinja file of the chat template it was trained with; empty: the tokenizer's own.
+
+    Raises: StorageError on a full disk.
+    """
+    if template:
+        tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        with replacing_folder(folder) as temporary:
+            _save_weights(model, temporary, name)
+            tokenizer.save_pretrained(str(temporary))
+
+
+def _save_weights(model: Any, folder: Path, name: str) -> None:
+    if hasattr(model, "peft_config"):
+        model.save_pretrained(str(folder))
+        return
+    kept = original_dtype(name)
+    weights = {n: t.to(kept) if t.is_floating_point() else t for n, t in model.state_dict().items()}
+    before, model.config.dtype = model.config.dtype, kept
+    try:
+        model.save_pretrained(str(folder), state_dict=weights)
+    finally:
+        model.config.dtype = before
+
+
+def original_dtype(name: str) -> torch.dtype:
+    """The type that a model's weights were published in; float32 where its files do not say."""
+    from transformers import AutoConfig
+
+    source = resolve(name)
+    if source.gguf_file:
+        return torch.float32
+    with quiet():
+        config = AutoConfig.from_pretrained(source.location, local_files_only=True)
+    return config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32

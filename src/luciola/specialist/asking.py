@@ -1,0 +1,141 @@
+"""Asking a database in words: a model writes SQL, a sandbox runs it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from luciola.conversation.render import Renderer
+from luciola.errors import SqlError
+from luciola.models.answering import best_device, load_for_answers
+from luciola.models.load import load_tokenizer
+from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.text import answer
+from luciola.specialist.expertise import Expertise
+from luciola.specialist.reading import Reading
+from luciola.sql.answer import extract_sql
+from luciola.sql.sandbox import Result, Sandbox
+from luciola.types import Sampling
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+QUESTION_ROOM = 192
+"""Tokens left for a question and what the template puts around it."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of one question.
+
+    Args:
+        sql: what the model wrote.
+        result: its rows; None where it did not run.
+        error: why it did not run.
+        seconds: from the question to the rows.
+    """
+
+    sql: str
+    result: Result | None
+    error: SqlError | None
+    seconds: float
+
+
+class Writer:
+    """A model that writes SQL, for any number of databases.
+
+    Args:
+        model: bundled name, folder, GGUF file or hub id.
+        device: "auto", "cpu" or "cuda".
+        max_new_tokens: longest SQL.
+        progress: called now and then with (answers finished, answers in all).
+
+    Raises: ModelError if the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        max_new_tokens: int = 160,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
+        self.renderer = Renderer(self.tokenizer)
+        self.expertise = Expertise.load(str(model))
+        self.sampling = Sampling(max_new_tokens=max_new_tokens)
+        loaded: Any = load_for_answers(str(model), best_device(device))
+        self.context = int(loaded.config.get_text_config().max_position_embeddings)
+        ends = set(self.renderer.end_ids())
+        self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer)
+        self.sampler.progress = progress
+
+    def read(self, database: str | Path) -> Reading:
+        """A database as this model was taught to read one."""
+        room = self.context - QUESTION_ROOM - self.sampling.max_new_tokens
+        return Reading.of(
+            database, self.expertise, budget=room, count_tokens=token_counter(self.tokenizer)
+        )
+
+    def write(self, readings: Sequence[Reading], questions: Sequence[str]) -> list[str]:
+        """The SQL for each question about its database, greedily."""
+        prompts = [
+            self.renderer.prompt_ids(reading.messages(question))
+            for reading, question in zip(readings, questions, strict=True)
+        ]
+        answers = answer(self.sampler, self.tokenizer, prompts, self.sampling)
+        return [extract_sql(one.text) for one in answers]
+
+
+def token_counter(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], int]:
+    """A function that counts a text's tokens."""
+
+    def count(text: str) -> int:
+        return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return count
+
+
+class Specialist:
+    """A writer and the database it is asked about.
+
+    Args:
+        writer: the model.
+        database: path or URL.
+        timeout_s: seconds that one query may run.
+    """
+
+    def __init__(self, writer: Writer, database: str | Path, *, timeout_s: float = 5.0) -> None:
+        self.writer = writer
+        self.reading = writer.read(database)
+        self.sandbox = Sandbox(database, timeout_s=timeout_s)
+
+    def ask(self, question: str) -> Reply:
+        """Write SQL for a question and run it; never raises for what the model wrote."""
+        began = time.perf_counter()
+        sql = self.writer.write([self.reading], [question])[0]
+        try:
+            result = self.sandbox.run(sql, truncate=True)
+        except SqlError as error:
+            return Reply(sql, None, error, time.perf_counter() - began)
+        return Reply(sql, result, None, time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Stop the sandbox's workers."""
+        self.sandbox.close()
+
+    def __enter__(self) -> Specialist:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,95 @@
+"""A database as a specialist reads it: its schema as a prompt, and the values questions mention."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from luciola.specialist.expertise import Expertise
+from luciola.sql.prompt import conversation, messages, schema_text
+from luciola.sql.prune import prune
+from luciola.sql.schema import Schema, read_schema
+from luciola.sql.values import Mention, ValueIndex
+from luciola.types import Conversation, Message, Origin
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One database, read once.
+
+    Args:
+        database: path or URL.
+        schema: its tables.
+        values: its cell values; None: questions are not searched for them.
+        text: the whole schema as the prompt shows it.
+        expertise: how the model is asked.
+        fits: whether the whole text leaves room for a question and its answer.
+        budget: tokens that a schema may have.
+        count_tokens: of a text.
+    """
+
+    database: str
+    schema: Schema
+    values: ValueIndex | None
+    text: str
+    expertise: Expertise
+    fits: bool
+    budget: int
+    count_tokens: Callable[[str], int]
+
+    @classmethod
+    def of(
+        cls,
+        database: str | Path,
+        expertise: Expertise,
+        *,
+        budget: int,
+        count_tokens: Callable[[str], int],
+    ) -> Reading:
+        """Read a database.
+
+        Raises: DatabaseError if it cannot be opened, or is no database.
+        """
+        schema = read_schema(database)
+        values = ValueIndex.read(database, schema) if expertise.mentions else None
+        text = schema_text(schema, types=expertise.types)
+        size = count_tokens(text)
+        if size > budget:
+            log.warning(
+                "the schema of %s has %d tokens and %d fit: each question is shown the tables that "
+                "fit it best",
+                database,
+                size,
+                budget,
+            )
+        fits = size <= budget
+        return cls(str(database), schema, values, text, expertise, fits, budget, count_tokens)
+
+    def mentions(self, question: str) -> tuple[Mention, ...]:
+        """Cell values that the question mentions."""
+        return self.values.mentioned(question) if self.values is not None else ()
+
+    def messages(self, question: str) -> tuple[Message, ...]:
+        """What the model is asked."""
+        mentions = self.mentions(question)
+        text = self.schema_for(question, mentions)
+        return messages(text, question, mentions, dialect=self.schema.dialect)
+
+    def conversation(self, question: str, sql: str, origin: Origin) -> Conversation:
+        """What the model is taught: the same question, and its answer."""
+        mentions = self.mentions(question)
+        text = self.schema_for(question, mentions)
+        return conversation(
+            text, question, mentions, sql, dialect=self.schema.dialect, origin=origin
+        )
+
+    def schema_for(self, question: str, mentions: tuple[Mention, ...]) -> str:
+        """The schema's text; of one that is too long the part that the question is about."""
+        if self.fits:
+            return self.text
+        part = prune(self.schema, question, mentions, self.budget, self.count_tokens)
+        return schema_text(part, types=self.expertise.types)
