@@ -5,7 +5,7 @@
     |  padding  |  prefix of the row's group  |  padding  |  rest of its prompt  |  answer ...
 
 `EqualBatch` is for models that keep more than keys and values (recurrent states) or forget them
-(sliding windows): prompts of equal length, no padding, no shared prefix; every cache gets that right.
+(sliding windows): prompts of equal length without padding or prefix, which every cache gets right.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 from luciola.rollout.cache import ROOM, Prefix, growing
 
 PREFILL_TOKENS = 1 << 15
-"""Most tokens of one forward pass over prompts, padding included: bounds the activations' memory."""
+"""Most tokens of one forward pass over prompts, padding included; bounds its memory."""
 
 
 class Batch(Protocol):
@@ -45,11 +45,12 @@ class Forward:
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model: Any = model
-        weight = next(iter(model.get_input_embeddings().parameters()))
+        embeddings: Any = model.get_input_embeddings()
+        weight: Tensor = embeddings.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.last_position = context_length(model)
         self.options: dict[str, Any] = {"use_cache": True}
-        base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base: Any = getattr(model, "get_base_model", lambda: model)()  # inside an adapter
         if "logits_to_keep" in inspect.signature(base.forward).parameters:
             self.options["logits_to_keep"] = 1
 

@@ -1,7 +1,7 @@
 """Keys and values: a cache that grows without copying, and the prefixes kept between calls.
 
-Stands on transformers' DynamicCache, of which only the list of layers, `keys`, `values` and `update`
-are used. Models whose layers keep something else (recurrent states, windows) are sampled without it.
+Stands on DynamicCache of transformers: its layers, their `keys`, `values` and `update`. Models
+whose layers keep something else (recurrent states, windows) are sampled without it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ class GrowingLayer(DynamicLayer):
 
     DynamicLayer copies the whole cache for each new token; this copies nothing but the token.
     """
+
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, keys: Tensor, values: Tensor, room: int) -> None:
         """Take (B, H, T, D) keys and values over, and keep room for `room` more tokens."""
@@ -87,7 +90,7 @@ def growing(layers: Sequence[tuple[Tensor, Tensor]], room: int) -> DynamicCache:
     return cache
 
 
-def snapshot(cache: DynamicCache, ids: tuple[int, ...]) -> Prefix:
+def snapshot(cache: Any, ids: tuple[int, ...]) -> Prefix:
     """What a cache of one row holds, as a prefix that outlives it."""
     return Prefix(ids, tuple((layer.keys, layer.values) for layer in cache.layers))
 

@@ -1,4 +1,4 @@
-"""The reference sampler: exact, for any causal language model of transformers, plain enough to check.
+"""The reference sampler: exact, for any causal language model, plain enough to be checked.
 
 Every row's answer depends on its own prompt, settings and seed alone, never on the batch it was in
 (to the token in float32; bf16 rounds differently in different shapes). Common prefixes are computed

@@ -56,7 +56,7 @@ def uniforms(keys: Tensor, position: int, size: int) -> Tensor:
 def _uniform(states: Tensor) -> Tensor:
     """The upper 32 bits of the mixed states, as the middle of one of 2^32 equal steps."""
     upper = _logical_shift(_mixed(states), 32)
-    # float32 rounds the highest steps to 1, which has no logarithm of its distance to 1: keep below.
+    # float32 rounds the highest steps to 1, whose Gumbel noise would be infinite.
     return upper.to(torch.float32).add_(0.5).mul_(2.0**-32).clamp_(max=1 - 2.0**-24)
 
 

@@ -1,6 +1,6 @@
 """Which prompts share a beginning that is worth computing once.
 
-Prompts about one database begin with the same schema, the answers to one request with the same prompt.
+Prompts about one database begin with the same schema, answers to one request with the same prompt.
 The groups minimise the tokens computed before the first answer token. Each group has one prefix;
 prefixes of prefixes are left out.
 """

@@ -71,9 +71,9 @@ def choose(
         position: index of this token within the answers.
         allowed: (B, V) bool of a constraint, True where the token may come; None: all may.
 
-    Returns: tokens (B,) int64, and their log-probability (B,) float32 in nats under the distribution
-        they were sampled from. A greedy row has no distribution but a point, so it reports the model's
-        own at temperature 1, over the allowed tokens.
+    Returns: tokens (B,) int64, and their log-probability (B,) float32 in nats under the
+        distribution they were sampled from. A greedy row has no distribution but a point, so it
+        reports the model's own at temperature 1, over the allowed tokens.
     """
     logits = logits.float()
     if allowed is not None:
