@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from math import inf
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -60,6 +61,12 @@ class SettingError(ConfigError):
 
 def type_hints(cls: type[Any]) -> dict[str, Any]:
     """The types of a recipe's settings, with their ranges."""
+    hashable: Any = cls  # mypy thinks that a class is not
+    return _type_hints(hashable)
+
+
+@cache
+def _type_hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
 
 

@@ -35,4 +35,6 @@ class Lock:
 
     def release(self) -> None:
         """Let others in. A second call does nothing. The file stays: removing it would race."""
-        self._file.close()
+        if not self._file.closed:
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # closing alone would leave it to our children
+            self._file.close()

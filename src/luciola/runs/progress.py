@@ -186,7 +186,7 @@ class Lines:
         if self._last is None or status.step >= status.total_steps:
             return True
         when, before = self._last
-        # the longer a run, the rarer its lines: at most about 60 from time and 20 from progress
+        # the longer a run, the rarer its lines: some 140 in a day
         patience = max(LINE_EVERY_S, (self._now() - self._began) / 20)
         share = (status.step - before.step) / status.total_steps
         return share >= LINE_EVERY_SHARE or self._now() - when >= patience
