@@ -50,6 +50,7 @@ class Sandbox:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.database = database
+        self.workers = workers
         self.limits = Limits(timeout_s, max_rows, max_memory_bytes, max_result_bytes)
         self._workers = [WorkerProcess(self.limits) for _ in range(workers)]
         self._idle: queue.LifoQueue[WorkerProcess] = queue.LifoQueue()
@@ -99,9 +100,9 @@ class Sandbox:
             except SqlError as error:
                 return error
 
-        if len(self._workers) == 1:
+        if self.workers == 1:
             return list(map(attempt, queries, targets))
-        with ThreadPoolExecutor(len(self._workers)) as threads:
+        with ThreadPoolExecutor(self.workers) as threads:
             return list(threads.map(attempt, queries, targets))
 
     def close(self) -> None:
