@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from luciola.config import from_mapping, load
-from luciola.config.sft import DataSource, LoraConfig, SftConfig
+from luciola.config.sft import DataSource, SftConfig
+from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError
 
 GIVEN = ("model=m", "data=chats.jsonl")

@@ -11,7 +11,8 @@ import pytest
 
 from luciola.config import as_mapping, describe, load, to_yaml
 from luciola.config.names import ELSEWHERE
-from luciola.config.sft import DataSource, LoraConfig, SftConfig
+from luciola.config.sft import DataSource, SftConfig
+from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError
 
 SETTINGS = {setting.name: setting for setting in describe(SftConfig)}
@@ -21,9 +22,10 @@ def test_every_setting_has_help() -> None:
     assert [name for name, setting in SETTINGS.items() if not setting.help] == []
 
 
-def test_every_field_is_described_in_the_order_of_the_source() -> None:
+def test_every_field_is_described_and_what_must_be_given_comes_first() -> None:
     names = list(dict.fromkeys(name.partition(".")[0] for name in SETTINGS))
-    assert names == [field.name for field in fields(SftConfig)]
+    assert sorted(names) == sorted(field.name for field in fields(SftConfig))
+    assert {name for name in names[:2] if SETTINGS[name].required} == {"model", "data"}
 
 
 def test_a_setting_tells_its_type_default_and_help() -> None:
@@ -43,7 +45,7 @@ def test_blank_lines_in_the_source_make_groups() -> None:
 def test_describing_and_direct_construction_need_no_heavy_package() -> None:
     code = (
         "import sys; from luciola.config import describe; from luciola.config.sft import *;"
-        "describe(SftConfig); SftConfig('m', (DataSource('d'),));"
+        "describe(SftConfig); SftConfig(model='m', data=(DataSource('d'),));"
         "print([n for n in ('pydantic', 'torch', 'yaml', 'rich', 'typer') if n in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -52,11 +54,13 @@ def test_describing_and_direct_construction_need_no_heavy_package() -> None:
 
 def test_a_recipe_made_in_python_is_checked_too() -> None:
     with pytest.raises(ConfigError, match=r"^lora.r must be at least 1, got 0"):
-        SftConfig("m", (DataSource("d"),), lora=LoraConfig(r=0))
+        SftConfig(model="m", data=(DataSource("d"),), lora=LoraConfig(r=0))
     with pytest.raises(ConfigError, match=r"^lr must be at least 0, got 'fast'"):
-        SftConfig("m", (DataSource("d"),), lr="fast")  # type: ignore[arg-type]
+        SftConfig(model="m", data=(DataSource("d"),), lr="fast")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="eval_fraction and eval_data are both given"):
-        SftConfig("m", (DataSource("d"),), eval_data=(DataSource("e"),), eval_fraction=0.1)
+        SftConfig(
+            model="m", data=(DataSource("d"),), eval_data=(DataSource("e"),), eval_fraction=0.1
+        )
 
 
 def test_a_written_recipe_reads_back_equal(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from luciola.config.sft import LoraConfig
+from luciola.config.training import LoraConfig
 from luciola.errors import TrainingError
 from luciola.methods.examples import Order
 from luciola.methods.sft import Sft

@@ -64,7 +64,7 @@ def describe(cls: type[Any]) -> list[Setting]:
 
 def _describe(cls: type[Any], prefix: str, group: int | None) -> Iterator[Setting]:
     helps = _helps(cls)
-    for field in fields(cls):
+    for field in fields_in_order(cls):
         hint = type_hints(cls)[field.name]
         text, own_group = helps.get(field.name, ("", 0))
         where = own_group if group is None else group
@@ -73,6 +73,21 @@ def _describe(cls: type[Any], prefix: str, group: int | None) -> Iterator[Settin
         else:
             name = prefix + field.name
             yield Setting(name, type_text(hint), choices(hint), default_of(field), text, where)
+
+
+def fields_in_order(cls: type[Any]) -> list[Field[Any]]:
+    """A recipe class's fields as a person reads them: what must be given, then the class's own,
+    then those of its bases.
+    """
+    known = {field.name: field for field in fields(cls)}
+    required = [name for name, field in known.items() if default_of(field) is REQUIRED]
+    order = [name for part in _parts_of(cls) for name in part.__annotations__ if name in known]
+    return [known[name] for name in dict.fromkeys([*required, *order])]
+
+
+def _parts_of(cls: type[Any]) -> list[type[Any]]:
+    """The class and those it builds on, nearest first."""
+    return [part for part in cls.__mro__ if is_dataclass(part)]
 
 
 def default_of(field: Field[Any]) -> Any:
@@ -133,8 +148,18 @@ def _tuple_text(items: tuple[Any, ...]) -> str:
     return f"{len(items)} values, each {type_text(items[0])}"
 
 
-def _helps(cls: type[object]) -> dict[str, tuple[str, int]]:
-    """For each field of the class: the string under it, and the number of its group."""
+def _helps(cls: type[Any]) -> dict[str, tuple[str, int]]:
+    """For each field, its bases' too: the string under it, and the number of its group."""
+    helps: dict[str, tuple[str, int]] = {}
+    for part in _parts_of(cls):
+        first = 1 + max((group for _, group in helps.values()), default=-1)
+        for name, (text, group) in _own_helps(part).items():
+            helps.setdefault(name, (text, first + group))
+    return helps
+
+
+def _own_helps(cls: type[Any]) -> dict[str, tuple[str, int]]:
+    """The same of the fields that stand in the class itself."""
     source = Path(str(sys.modules[cls.__module__].__file__)).read_text(encoding="utf-8")
     body = next(
         node.body

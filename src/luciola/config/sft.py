@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
-from luciola.config.ranges import (
-    Count,
-    CountOrZero,
-    NotNegative,
-    Positive,
-    SettingError,
-    Share,
-    ShareBelowOne,
-    UpToHalf,
-    check_ranges,
-)
+from luciola.config.ranges import Positive, SettingError, UpToHalf
+from luciola.config.training import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -35,108 +25,25 @@ class DataSource:
         return {"path": path, "weight": weight} if is_weighted else {"path": text}
 
 
-@dataclass(frozen=True)
-class LoraConfig:
-    """Low-rank adapters (Hu et al. 2021) on the linear layers."""
-
-    r: Count = 16
-    """Rank of the update."""
-    alpha: Positive = 32.0
-    """The update is scaled by alpha / r."""
-    dropout: ShareBelowOne = 0.0
-    """Share of the adapter's inputs set to zero while training."""
-    targets: tuple[str, ...] = ()
-    """Names of the layers that get an adapter; empty: every linear layer except the output head."""
-
-
-@dataclass(frozen=True)
-class SftConfig:
+@dataclass(frozen=True, kw_only=True)
+class SftConfig(TrainingConfig):
     """Fine-tune a causal language model on conversations, completions or plain text."""
 
-    model: str
-    """Hub id, folder, GGUF file, or the name of a bundled model (smollm2-135m)."""
     data: tuple[DataSource, ...]
     """Training data: one path, or several with weights."""
     eval_data: tuple[DataSource, ...] = ()
     """Held-out data for the evaluation loss."""
     eval_fraction: UpToHalf = 0.0
     """Share of the training data held out when eval_data is not given, 0 to 0.5."""
-    out: str = ""
-    """Folder of the run; empty: a readable name under runs/."""
-
-    adapter: Literal["full", "lora"] = "lora"
-    """What is trained: every weight, or low-rank adapters."""
-    lora: LoraConfig = field(default_factory=LoraConfig)
-    """Settings of the LoRA adapters."""
-
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
     """Chat template to use instead of the tokenizer's own: a Jinja file."""
-    max_length: Count = 1024
-    """Tokens per example; what is longer is cut at the end, with a notice."""
-    packing: Literal["auto", "padded", "packed", "tree"] = "auto"
-    """How examples share a row: padded, packed side by side, or as branches of one prefix."""
-
-    epochs: Positive = 3.0
-    """Passes over the data."""
-    max_steps: CountOrZero = 0
-    """Stop after this many optimizer steps; 0: after epochs."""
-    batch: Count = 16
-    """Examples per optimizer step, over all processes."""
-    micro_tokens: CountOrZero = 0
-    """Tokens per forward pass; changes memory and speed, never the result. 0: by the device."""
-
-    lr: NotNegative = 2e-4
-    """Highest learning rate."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """What the learning rate does after the warm-up."""
-    warmup: NotNegative = 0.03
-    """Steps of linear warm-up; below 1: share of all steps."""
-    min_lr: Share = 0.0
-    """Learning rate at the end, as a share of lr."""
-    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
-    """adamw (fused where it can be), or 8-bit states through bitsandbytes."""
-    weight_decay: NotNegative = 0.0
-    """Decoupled weight decay on matrices."""
-    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
-    """AdamW's decay rates."""
-    max_grad_norm: NotNegative = 1.0
-    """The gradient is scaled down to this norm; 0: never."""
-    ema: ShareBelowOne = 0.0
-    """Decay of an exponential average of the trained weights that is saved instead; 0: none."""
-    neftune_alpha: NotNegative = 0.0
-    """Uniform noise on the embeddings (Jain et al. 2023); 5 is usual, 0 is none."""
-
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Arithmetic of the forward pass; auto: bf16 where the device computes it."""
-    checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third slower."""
-    compile: bool = False
-    """Compile the decoder layers with torch.compile."""
-    deterministic: bool = False
-    """Bit-exact kernels on the GPU, so that resuming changes not one bit."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
-    seed: CountOrZero = 0
-    """Everything random in the run follows from it."""
-
-    eval_every: CountOrZero = 0
-    """Steps between evaluations; 0: at the end of each epoch."""
-    patience: CountOrZero = 0
-    """Stop after this many evaluations without a better loss; 0: never."""
-    save_every: CountOrZero = 0
-    """Steps between checkpoints; 0: ten over the run."""
-    keep: Count = 1
-    """Checkpoints kept; the best by evaluation loss is kept besides."""
-    track: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
-    """Where the figures also go. Nothing leaves the machine unless asked for."""
 
     def __post_init__(self) -> None:
-        check_ranges(self)
-        for name in ("model", "data"):
-            if not getattr(self, name):
-                raise SettingError((name,), "must not be empty")
+        super().__post_init__()
+        if not self.data:
+            raise SettingError(("data",), "must not be empty")
         if self.eval_data and self.eval_fraction:
             raise SettingError(("eval_fraction",), "and eval_data are both given; one is enough")
         if self.patience and not (self.eval_data or self.eval_fraction):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 from luciola.config.ranges import type_hints
-from luciola.config.settings import Setting, describe, is_part
+from luciola.config.settings import Setting, describe, fields_in_order, is_part
 
 
 def as_mapping(recipe: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def to_yaml(recipe: Any) -> str:
 def _lines(part: Any, settings: dict[str, Setting], prefix: str) -> Iterator[str]:
     group: int | None = None
     indent = "  " * prefix.count(".")
-    for field in fields(part):
+    for field in fields_in_order(type(part)):
         name, value = prefix + field.name, getattr(part, field.name)
         if is_part(type_hints(type(part))[field.name]):
             yield f"{indent}{field.name}:"

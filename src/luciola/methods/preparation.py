@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from luciola.config.sft import SftConfig
+from luciola.config.training import TrainingConfig
 from luciola.methods.examples import Examples
 from luciola.methods.stream import Kind, Plan
 from luciola.models.adapters import (
@@ -55,7 +55,7 @@ class Trainee:
     kind: Kind
 
 
-def prepare(config: SftConfig, world: World, *, shared_prefixes: bool) -> Trainee:
+def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> Trainee:
     """Load the model and make it trainable as the recipe says.
 
     Args:
@@ -78,7 +78,7 @@ def prepare(config: SftConfig, world: World, *, shared_prefixes: bool) -> Traine
     return Trainee(world.prepare(policy), parameters, count, precision, kind)
 
 
-def describe_plan(config: SftConfig, examples: Examples) -> str:
+def describe_plan(config: TrainingConfig, examples: Examples) -> str:
     """What a run would train, without loading its weights: for --dry-run.
 
     Raises: ModelError if the model cannot be used.
@@ -98,7 +98,7 @@ def describe_plan(config: SftConfig, examples: Examples) -> str:
     return "\n".join(lines)
 
 
-def load(config: SftConfig, world: World, precision: Precision) -> PreTrainedModel:
+def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrainedModel:
     """The base model in the run's weights' type, with attention that can isolate examples."""
     attention = "sdpa" if config.packing == "padded" else ISOLATING
     return load_model(
@@ -106,7 +106,7 @@ def load(config: SftConfig, world: World, precision: Precision) -> PreTrainedMod
     )
 
 
-def adapt(model: PreTrainedModel, config: SftConfig) -> nn.Module:
+def adapt(model: PreTrainedModel, config: TrainingConfig) -> nn.Module:
     """Choose what is trained: every weight, or adapters on frozen ones."""
     if config.adapter == "lora":
         return attach_lora(model, config.lora, run_seed=config.seed)
@@ -115,7 +115,7 @@ def adapt(model: PreTrainedModel, config: SftConfig) -> nn.Module:
 
 
 def choose_packing(
-    config: SftConfig, model: nn.Module, precision: Precision, *, shared_prefixes: bool
+    config: TrainingConfig, model: nn.Module, precision: Precision, *, shared_prefixes: bool
 ) -> Kind:
     """The layout asked for, or the best one; the model is asked whether it keeps examples apart."""
     wanted: Kind = "tree" if shared_prefixes else "packed"
@@ -147,7 +147,7 @@ def make_deterministic(wanted: bool) -> None:
     torch.use_deterministic_algorithms(wanted, warn_only=True)
 
 
-def optimizer_for(config: SftConfig, trainee: Trainee) -> torch.optim.Optimizer:
+def optimizer_for(config: TrainingConfig, trainee: Trainee) -> torch.optim.Optimizer:
     """The recipe's optimizer over what is trained."""
     return build_optimizer(
         trainee.parameters,
@@ -158,7 +158,7 @@ def optimizer_for(config: SftConfig, trainee: Trainee) -> torch.optim.Optimizer:
     )
 
 
-def average_for(config: SftConfig, trainee: Trainee) -> Average | None:
+def average_for(config: TrainingConfig, trainee: Trainee) -> Average | None:
     """The recipe's running average of the weights, if it wants one."""
     return Average(trainee.parameters, config.ema) if config.ema else None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luciola.config.sft import SftConfig
+from luciola.config.training import TrainingConfig
 from luciola.methods.preparation import Trainee, average_for, optimizer_for
 from luciola.models.save import save_model
 from luciola.runs.folder import RunFolder
@@ -78,7 +78,7 @@ class RunLog:
         self.progress.note(text)
 
 
-def loop_settings(config: SftConfig, total_steps: int, steps_per_epoch: int) -> LoopSettings:
+def loop_settings(config: TrainingConfig, total_steps: int, steps_per_epoch: int) -> LoopSettings:
     """The recipe's counts, with what it leaves open filled in."""
     return LoopSettings(
         total_steps=total_steps,
@@ -92,7 +92,7 @@ def loop_settings(config: SftConfig, total_steps: int, steps_per_epoch: int) -> 
 
 
 def carry_out(
-    config: SftConfig,
+    config: TrainingConfig,
     recipe: Mapping[str, Any],
     method: Method[Any],
     trainee: Trainee,
@@ -146,7 +146,7 @@ def _interrupted(run: RunFolder, outcome: Outcome, total: int) -> Result:
 
 
 def _conclude(
-    config: SftConfig,
+    config: TrainingConfig,
     loop: Loop[Any],
     outcome: Outcome,
     trainee: Trainee,
@@ -169,7 +169,6 @@ def _conclude(
             tokenizer,
             run.model,
             name=config.model,
-            template=config.template,
         )
         title = f"Fine-tuning of {config.model}"
         write_report(run.path, figures, title=title, metrics=run.metrics())

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from luciola.config.sft import SftConfig
+from luciola.config.training import TrainingConfig
+from luciola.config.write import as_mapping, to_yaml
 from luciola.data.rows import Row
 from luciola.methods.examples import Examples, load_examples
 from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
@@ -20,7 +22,8 @@ from luciola.methods.running import Result, carry_out, loop_settings
 from luciola.methods.stream import Plan, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.objectives.language import correct_tokens, negative_log_likelihood
-from luciola.runs.folder import RunFolder
+from luciola.runs.folder import RUNS, RunFolder
+from luciola.runs.recipe import run_name
 from luciola.training.method import Term
 from luciola.training.world import World
 
@@ -144,13 +147,17 @@ def run(
 
     tokenizer = load_tokenizer(config.model)
     examples = load_examples(config, tokenizer)
-    return train(config, examples, tokenizer, dry_run=dry_run, fresh=fresh, show=show)
+    if config.template:  # checked by now; the model's folder keeps it
+        tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")
+    name = run_name("sft", config.model, config.data[0].path, as_mapping(config))
+    return train(config, examples, tokenizer, name, dry_run=dry_run, fresh=fresh, show=show)
 
 
 def train(
-    config: SftConfig,
+    config: TrainingConfig,
     examples: Examples,
     tokenizer: PreTrainedTokenizerBase,
+    name: str,
     *,
     dry_run: bool = False,
     fresh: bool = False,
@@ -160,13 +167,10 @@ def train(
     """Fine-tune on examples that were read or made elsewhere; the rest is as in `run`.
 
     Args:
+        name: of the run's folder under runs/, where the recipe names none.
         workers: processes that make rows ahead of the training step, for examples that take time.
     """
-    from luciola.config.write import as_mapping, to_yaml
-    from luciola.runs.recipe import run_name
-
     recipe = as_mapping(config)
-    name = run_name("sft", config.model, config.data[0].path, recipe)
     if dry_run:
         return Result(Path(), Path(), "dry run", text=describe_plan(config, examples))
     world = World(config.device)
@@ -195,7 +199,7 @@ def train(
 
 
 def build(
-    config: SftConfig, examples: Examples, trainee: Trainee, world: World, *, workers: int = 0
+    config: TrainingConfig, examples: Examples, trainee: Trainee, world: World, *, workers: int = 0
 ) -> Sft:
     """The method of a recipe over a model that is ready."""
     capacity = config.micro_tokens or default_micro_tokens(world.device)
@@ -216,7 +220,7 @@ def build(
 
 
 def introduction(
-    config: SftConfig, examples: Examples, trainee: Trainee, world: World, folder: Path
+    config: TrainingConfig, examples: Examples, trainee: Trainee, world: World, folder: Path
 ) -> list[str]:
     """What is trained, on what, where and how: the first lines of every run."""
     figures = examples.statistics
@@ -232,7 +236,7 @@ def introduction(
 
 
 def _folder(
-    config: SftConfig,
+    config: TrainingConfig,
     name: str,
     recipe: Mapping[str, Any],
     text: str,
@@ -246,6 +250,4 @@ def _folder(
         world.wait()
         return opened
     world.wait()
-    from luciola.runs.folder import RUNS
-
     return RunFolder(Path(config.out) if config.out else RUNS / name, writes=False)

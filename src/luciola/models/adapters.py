@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from luciola.config.sft import LoraConfig
+from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError
 from luciola.seeds import seed
 

@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 
 
 def save_model(
-    model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str, template: str
+    model: nn.Module, tokenizer: PreTrainedTokenizerBase, folder: Path, *, name: str
 ) -> None:
     """Write weights (of an adapter only its own), configuration and tokenizer, whole or not at all.
 
     Args:
         model: a model of transformers, or one inside peft.
+        tokenizer: with the chat template that the model was trained with.
         folder: replaced if it is there.
         name: the model the run began with; a fully trained one is kept in that model's type.
-        template: Jinja file of the chat template it was trained with; empty: the tokenizer's own.
 
     Raises: StorageError on a full disk.
     """
-    if template:
-        tokenizer.chat_template = Path(template).read_text(encoding="utf-8")
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         with replacing_folder(folder) as temporary:

@@ -12,6 +12,7 @@ from luciola.errors import DataError
 from luciola.types import Origin
 
 QUESTION, QUERY, DATABASE = ("question",), ("query", "sql", "SQL"), ("db_id",)
+NOWHERE = Origin()
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Pair:
     question: str
     query: str
     database: str = ""
-    origin: Origin = Origin()
+    origin: Origin = NOWHERE
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
