@@ -27,7 +27,7 @@ def test_top_k_keeps_the_k_likeliest_of_each_row() -> None:
 
 
 def test_top_p_keeps_tokens_until_their_probability_reaches_p() -> None:
-    """0.4 + 0.3 = 0.7 does not reach 0.75, with 0.2 it does; 0.69 needs two; 0.01 keeps one; 1 all."""
+    """0.4 + 0.3 = 0.7 is below 0.75, with 0.2 not; 0.69 needs two; 0.01 keeps one; 1 all."""
     rows = top_p(LOGITS.repeat(4, 1), column(0.75, 0.69, 0.01, 1.0))
     assert kept(rows) == [[1, 2, 3], [1, 3], [1], [0, 1, 2, 3]]
 
@@ -39,7 +39,7 @@ def test_min_p_compares_with_the_likeliest() -> None:
 
 
 def test_filters_act_on_what_the_temperature_made() -> None:
-    """At temperature 0.5 probabilities go as squares: 16, 9, 4, 1 of 30; 16 / 30 reaches 0.5."""
+    """At temperature 0.5 they go as squares: 16, 9, 4, 1 of 30; 16 / 30 reaches 0.5."""
     settings = Settings.of([Sampling(temperature=t, top_p=0.5) for t in (0.5, 1.0)], "cpu")
     assert kept(filtered(LOGITS.repeat(2, 1), settings)) == [[1], [1, 3]]
 

@@ -43,7 +43,7 @@ def read_model(file: Path) -> PreTrainedModel:
                 quantization_config=GgufConfig(dequantize=True),
                 local_files_only=True,
             )
-    except (ValueError, KeyError, OSError, NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # a damaged file fails in many ways, some as bare Exceptions
         raise _unreadable(file, error) from error
     model.name_or_path = str(file)  # transformers would record the folder
     return model
@@ -59,7 +59,7 @@ def read_tokenizer(file: Path) -> PreTrainedTokenizerBase:
             return AutoTokenizer.from_pretrained(
                 file.parent, gguf_file=file.name, local_files_only=True
             )
-    except (ValueError, KeyError, OSError, NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # a damaged file fails in many ways, some as bare Exceptions
         raise _unreadable(file, error) from error
 
 
@@ -97,5 +97,5 @@ def _architecture(file: Path) -> str:
         from gguf import GGUFReader
 
         return str(GGUFReader(file).fields["general.architecture"].contents())
-    except Exception:  # a damaged file fails in many ways, and its error is already being reported
+    except Exception:  # its error is already being reported
         return "unknown"

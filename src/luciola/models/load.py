@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,6 @@ log = logging.getLogger(__name__)
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
 LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
-"""What transformers raises for files that do not fit together."""
 
 
 def load_tokenizer(
@@ -107,13 +106,10 @@ def _load_tokenizer(source: Source, trust_remote_code: bool) -> PreTrainedTokeni
     from transformers import AutoTokenizer
 
     offline = source.is_local or not hub.is_reachable(source.location)
-    try:
-        with quiet(downloads=True):
-            return AutoTokenizer.from_pretrained(
-                source.location, local_files_only=offline, trust_remote_code=trust_remote_code
-            )
-    except UNREADABLE as error:
-        raise _explained("tokenizer", source, error, offline) from error
+    with _explaining("tokenizer", source, offline):
+        return AutoTokenizer.from_pretrained(
+            source.location, local_files_only=offline, trust_remote_code=trust_remote_code
+        )
 
 
 def _load_plain(
@@ -128,19 +124,16 @@ def _load_plain(
         "local_files_only": offline,
         "trust_remote_code": trust_remote_code,
     }
-    try:
-        with quiet(downloads=True):
-            config = AutoConfig.from_pretrained(source.location, **options)
-            _check_language_model(config, source)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                source.location,
-                dtype=dtype,
-                attn_implementation=attention,
-                output_loading_info=True,
-                **options,
-            )
-    except UNREADABLE as error:
-        raise _explained("model", source, error, offline) from error
+    with _explaining("model", source, offline):
+        config = AutoConfig.from_pretrained(source.location, **options)
+        _check_language_model(config, source)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source.location,
+            dtype=dtype,
+            attn_implementation=attention,
+            output_loading_info=True,
+            **options,
+        )
     model, info = loaded
     _check_complete(info["missing_keys"], source)
     return model
@@ -152,7 +145,7 @@ def _put_adapter(base: PreTrainedModel, folder: Path) -> Any:
     try:
         with quiet():
             return PeftModel.from_pretrained(base, str(folder), local_files_only=True)
-    except UNREADABLE as error:
+    except Exception as error:  # as in _explaining
         raise ModelError(
             f"the adapter in {folder} does not fit its base {base.name_or_path} ({_line(error)})",
             remedy=f"Its base is named in {folder / ADAPTER}; give it the model it was trained on.",
@@ -213,6 +206,18 @@ def _check_complete(missing: Iterable[str], source: Source) -> None:
             f"{source.location} lacks {len(names)} of the model's weights, among them {names[0]}",
             remedy="The folder is incomplete, or holds a model's body without its output head.",
         )
+
+
+@contextmanager
+def _explaining(what: str, source: Source, offline: bool) -> Iterator[None]:
+    """Quiet, and whatever fails becomes a ModelError: bare Exceptions come from the readers too."""
+    try:
+        with quiet(downloads=True):
+            yield
+    except ModelError:
+        raise
+    except Exception as error:
+        raise _explained(what, source, error, offline) from error
 
 
 def _explained(what: str, source: Source, error: BaseException, offline: bool) -> ModelError:
