@@ -1,7 +1,7 @@
 """How a command ends: one clear last sentence for a mistake or a limit, a trace for our own bug.
 
-Exit statuses: 2 for a mistake in a recipe, setting or flag; 1 for the other LuciolaErrors; 130
-after Ctrl-C; 141 when the reader of our output has gone (`| head`).
+Exit statuses: 2 for a mistake in a recipe, setting or flag; 1 for the other LuciolaErrors, and
+in silence when the reader of our output has gone (`| head`); 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from luciola.errors import ConfigError, LuciolaError, StorageError
 # typer carries a copy of click in newer releases and imports click itself in older ones.
 UsageError, ClickException = typer.BadParameter.__mro__[1:3]
 INTERRUPTED = 130
-READER_GONE = 141
+READER_GONE = 1
 SYMBOL = "  → "
 
 

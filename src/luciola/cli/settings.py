@@ -46,8 +46,9 @@ def recipe_command(recipe_class: type[Any]) -> type[TyperCommand]:
 
 
 def near(flag: str, flags: Sequence[str]) -> bool:
-    """Whether a flag is a misspelling of one of the command's own flags."""
-    return bool(get_close_matches(flag, flags, n=1, cutoff=0.75))
+    """Whether a flag is a misspelling or the beginning of one of the command's own flags."""
+    is_beginning = len(flag) > 3 and any(known.startswith(flag) for known in flags)
+    return is_beginning or bool(get_close_matches(flag, flags, n=1, cutoff=0.75))
 
 
 def unknown_flag(recipe_class: type[Any], flag: str, command: str) -> ConfigError:
