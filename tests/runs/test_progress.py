@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
-from luciola.runs.folder import RunFolder
-from luciola.runs.log import RunLog
 from luciola.runs.progress import Progress, clock
 
 
@@ -71,9 +68,10 @@ def test_time_left_after_resuming_counts_the_steps_of_this_process_only() -> Non
 
 
 def test_a_terminal_gets_a_bar_and_notes_above_it() -> None:
-    stream = Terminal()
-    with Progress(10, stream=stream, now=Clock()) as progress:
-        progress.update(5, loss=0.25, tokens_per_s=1234.0, lr=0.001)
+    stream, now = Terminal(), Clock()
+    with Progress(10, stream=stream, now=now) as progress:
+        now.s = 2.0
+        progress.update(5, loss=0.25, tokens=2468, lr=0.001)
         progress.note("saved [best] so far")
     text = stream.getvalue()
     assert "saved [best] so far" in text
@@ -92,30 +90,3 @@ def test_nothing_is_shown_unless_asked() -> None:
 def test_seconds_are_said_as_a_person_says_them() -> None:
     said = [clock(s) for s in (-1, 0.4, 59.6, 185, 7800, 273_600)]
     assert said == ["0 s", "0 s", "1:00 min", "3:05 min", "2:10 h", "3 d 4 h"]
-
-
-def test_the_log_of_a_run_reaches_folder_tracker_and_progress(tmp_path: Path) -> None:
-    class Heard:
-        def __init__(self) -> None:
-            self.rows: list[object] = []
-
-        def log(self, step: int, figures: object) -> None:
-            self.rows.append((step, figures))
-
-        def close(self) -> None:
-            self.rows.append("closed")
-
-    stream, heard = io.StringIO(), Heard()
-    with RunFolder.open(str(tmp_path / "run"), "", {"lr": 1}) as folder:
-        log = RunLog(folder, Progress(9, stream=stream, now=Clock()), [heard])
-        log.log(1, {"loss": 2.0, "tokens_per_s": 30.0})
-        log.log(1, {"eval/loss": 1.5})
-        log.close()
-        assert folder.metrics()[1] == {"step": 1, "eval/loss": 1.5}
-    assert heard.rows == [
-        (1, {"loss": 2.0, "tokens_per_s": 30.0}),
-        (1, {"eval/loss": 1.5}),
-        "closed",
-    ]
-    assert "step 1/9 · loss 2.0000 · 30 tokens/s" in stream.getvalue()
-    assert "step 1: evaluation loss 1.5000" in stream.getvalue()

@@ -106,21 +106,19 @@ class Progress:
         *,
         loss: float | None = None,
         tokens: int = 0,
-        tokens_per_s: float | None = None,
         **figures: float,
     ) -> None:
         """Show the state after optimizer step `step`.
 
         Args:
             loss: of this step, in nats per token.
-            tokens: processed in this step, over all processes; their speed is measured here.
-            tokens_per_s: the speed, where the caller has measured it already.
+            tokens: processed in this step, over all processes.
             figures: anything else worth a word, e.g. lr.
         """
         self._speed.add(self._now(), step, tokens)
         per_step = self._speed.seconds_per_step()
         left = None if per_step is None else per_step * (self.total_steps - step)
-        speed = self._speed.tokens_per_s() if tokens_per_s is None else tokens_per_s
+        speed = self._speed.tokens_per_s()
         self._display.show(Status(step, self.total_steps, loss, speed, left, figures))
 
     def note(self, text: str) -> None:
