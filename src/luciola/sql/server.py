@@ -20,13 +20,13 @@ from luciola.errors import SqlForbiddenError, SqlInvalidError
 from luciola.sql.database import connected
 from luciola.sql.limits import Limits
 from luciola.sql.result import Cell, Result, Row, failure
+from luciola.sql.style import PARSERS
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlglot.expressions import Expr
 
-PARSERS = {"postgresql": "postgres", "mariadb": "mysql"}
-"""sqlglot's names for SQLAlchemy's dialects, where they differ."""
+
 FORBIDDEN_PREFIXES = ("pg_read_", "pg_ls_", "pg_stat_file", "lo_", "dblink", "read_", "sniff_")
 FORBIDDEN_FUNCTIONS = frozenset(
     {

@@ -1,0 +1,66 @@
+"""A database in words: its tables, keys, rows and values, and the schema as a model reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from luciola.sql.database import connected, display_name
+from luciola.sql.identifier import quoted
+from luciola.sql.prompt import schema_text
+from luciola.sql.schema import Column, Schema, Table, read_schema
+
+VALUE_WIDTH = 24
+
+
+def inspection(database: str | Path, *, samples: int = 3) -> str:
+    """What a person wants to know before asking; reads only.
+
+    Args:
+        samples: values shown per column, 0: none.
+
+    Raises: DatabaseError if the database cannot be opened.
+    """
+    schema = read_schema(database)
+    columns = sum(len(table.columns) for table in schema.tables)
+    rows = sum(table.rows or 0 for table in schema.tables)
+    parts = [
+        f"{display_name(database)}: {schema.dialect}, {len(schema.tables)} tables, "
+        f"{columns} columns, {rows:,} rows"
+    ]
+    with connected(database) as connection:
+        for table in schema.tables:
+            found = {
+                column.name: _samples(connection, schema, table, column, samples)
+                for column in table.columns
+            }
+            parts.append("\n".join(_table(table, found)))
+    parts.append("As a model reads it:\n" + schema_text(schema))
+    return "\n\n".join(parts)
+
+
+def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
+    yield f"{table.name} ({table.rows or 0:,} rows)"
+    width = max(len(column.name) for column in table.columns)
+    for column in table.columns:
+        keys = "key" if column.primary_key else ""
+        for key in table.foreign_keys:
+            if column.name in key.columns:
+                keys = f"{keys} -> {key.referred_table}".strip()
+        shown = ", ".join(samples[column.name])
+        yield f"  {column.name:<{width}}  {column.type:<9} {keys:<14} {shown}".rstrip()
+
+
+def _samples(
+    connection: object, schema: Schema, table: Table, column: Column, count: int
+) -> list[str]:
+    """A few different values, shortened."""
+    if not count:
+        return []
+    name = quoted(column.name, schema.dialect)
+    rows = connection.exec_driver_sql(  # type: ignore[attr-defined]
+        f"SELECT DISTINCT {name} FROM {quoted(table.name, schema.dialect)} "
+        f"WHERE {name} IS NOT NULL LIMIT {count}"
+    )
+    values = [str(value) for (value,) in rows]
+    return [v if len(v) <= VALUE_WIDTH else v[: VALUE_WIDTH - 1] + "…" for v in values]
