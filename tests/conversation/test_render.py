@@ -27,10 +27,15 @@ STRIPS_THOUGHTS = (
     "{{ '<think>\n</think>\n' if loop.last and m.role == 'assistant' }}{{ m.content }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-INSTRUCTION = (
+SPACED = (
     "{% for m in messages %}{% if m.role == 'user' %}<s>[I] {{ m.content }} [/I]"
     "{% else %} {{ m.content }}</s>{% endif %}{% endfor %}"
 )
+GLUED = (
+    "{% for m in messages %}{% if m.role == 'user' %}<s>[I] {{ m.content }}[/I]"
+    "{% else %}{{ m.content }}\n{% endif %}{% endfor %}"
+)
+"""Without a space before the answer, and without an end mark."""
 
 
 def trained_text(tokens: Tokens, tokenizer: Any) -> list[str]:
@@ -199,11 +204,22 @@ def test_a_begin_token_is_never_doubled(tokenizer_with: Callable[..., Any]) -> N
     assert renderer.text_prompt_ids("hi").count(begin) == 1
 
 
+@pytest.mark.parametrize(
+    ("template", "whole", "trained"),
+    [
+        (
+            SPACED,
+            "<s>[I] hi [/I] yes</s><s>[I] hi [/I] yes hi</s>",
+            ["▁yes", "</s>", "▁yes", "▁hi", "</s>"],
+        ),
+        (GLUED, "<s>[I] hi[/I]yes\n<s>[I] hi[/I]yes hi\n", ["yes", "\n", "yes", "▁hi", "\n"]),
+    ],
+)
 def test_a_tokenizer_that_adds_spaces_reads_an_answer_as_part_of_the_whole(
-    spaced: Callable[[str], Any],
+    spaced: Callable[[str], Any], template: str, whole: str, trained: list[str]
 ) -> None:
-    """Alone, ' yes' would become '▁', '▁yes'; after its prompt it is '▁yes'."""
-    tokenizer = spaced(INSTRUCTION)
+    """Alone, 'yes' would become '▁yes'; where it follows its prompt without a space it is 'yes'."""
+    tokenizer = spaced(template)
     talk = (
         Message("user", "hi"),
         Message("assistant", "yes"),
@@ -211,10 +227,9 @@ def test_a_tokenizer_that_adds_spaces_reads_an_answer_as_part_of_the_whole(
         Message("assistant", "yes hi"),
     )
     tokens = Renderer(tokenizer)(Conversation(talk))
-    whole = "<s>[I] hi [/I] yes</s><s>[I] hi [/I] yes hi</s>"
     assert tokens.ids.tolist() == tokenizer(whole, add_special_tokens=False)["input_ids"]
     kept = tokenizer.convert_ids_to_tokens(tokens.ids[tokens.trained].tolist())
-    assert kept == ["▁yes", "</s>", "▁yes", "▁hi", "</s>"]
+    assert kept == trained
 
 
 def test_a_completion_and_its_end_token_are_trained_and_the_prompt_is_not(chatml: Any) -> None:

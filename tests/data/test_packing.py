@@ -145,5 +145,7 @@ def test_a_stream_is_cut_across_items() -> None:
 def test_a_short_last_block_can_be_dropped_but_never_the_only_one() -> None:
     samples = [Tokens(np.arange(5, dtype=np.int32), np.ones(5, np.bool_))]
     assert [len(block) for block in blocks(samples, 2)] == [2, 2, 1]
+    masks = [block.trained.tolist() for block in blocks(samples, 2)]
+    assert masks == [[False, True], [False, True], [False]]
     assert [len(block) for block in blocks(samples, 2, keep_rest=False)] == [2, 2]
     assert [len(block) for block in blocks(samples, 9, keep_rest=False)] == [5]

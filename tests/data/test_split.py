@@ -50,9 +50,9 @@ def test_a_conversations_prompt_ends_where_its_first_answer_begins() -> None:
 
 def test_one_group_is_held_out_however_small_the_share_and_one_is_always_trained() -> None:
     assert len(split([row(1), row(2)], 0.01, seed=0)[1]) == 1
-    train, held_out = split([row(1), *[row(2)] * 5], 0.5, seed=0)
-    assert len(train)
-    assert len(held_out)
+    for seed in range(10):
+        train, held_out = split([row(1), *[row(2)] * 5], 0.5, seed=seed)
+        assert {len(train), len(held_out)} == {1, 5}
 
 
 def test_nothing_is_held_out_by_a_share_of_nothing() -> None:

@@ -14,6 +14,7 @@ message's content, which are read as such, as they are at inference.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -125,9 +126,14 @@ class Renderer:
         trained: list[bool] = []
         for start, stop in pairwise(borders):
             piece = self._encoder.piece(layout.text[start:stop], first=start == 0)
+            mask = [False] * len(piece.ids)
+            for span in layout.spans:
+                if span.trained:
+                    first = bisect_left(piece.starts, span.start - start)
+                    last = bisect_left(piece.starts, span.end - start)
+                    mask[first:last] = [True] * (last - first)
             ids += piece.ids
-            spans = [s for s in layout.spans if s.trained and s.start < stop and s.end > start]
-            trained += [any(s.start <= start + at < s.end for s in spans) for at in piece.starts]
+            trained += mask
         return ids, trained
 
     def _known_prefix(self, messages: tuple[Message, ...], ids: list[int]) -> int:

@@ -56,14 +56,14 @@ def training_layout(conversation: Conversation, template: ChatTemplate) -> Layou
     last = _last_trained(conversation)
     messages = conversation.messages[: last + 1]
     text = template.text(messages, prompt=False, origin=origin)
-    return Layout(text, tuple(_spans(messages, text, template, origin)))
+    return Layout(text, tuple(_spans(messages, text, template, origin, closed=True)))
 
 
 def prompt_layout(messages: Sequence[Message], template: ChatTemplate) -> Layout:
     """The text up to where the next answer begins, with the answers in it; none is trained."""
     text = template.text(messages, prompt=True)
     quiet = [Message(message.role, message.content, trained=False) for message in messages]
-    return Layout(text, tuple(_spans(quiet, text, template, NOWHERE)))
+    return Layout(text, tuple(_spans(quiet, text, template, NOWHERE, closed=False)))
 
 
 def single_turns(conversation: Conversation) -> list[Conversation]:
@@ -99,15 +99,19 @@ def _last_trained(conversation: Conversation) -> int:
 
 
 def _spans(
-    messages: Sequence[Message], text: str, template: ChatTemplate, origin: Origin
+    messages: Sequence[Message], text: str, template: ChatTemplate, origin: Origin, *, closed: bool
 ) -> Iterator[Span]:
-    """The spans of the turns that are answers or trained, and that `text` keeps as they are."""
+    """The spans of the turns that are answers or trained, and that `text` keeps as they are.
+
+    `closed`: `text` is the messages and no more; else a prompt for the next answer ends it.
+    """
     for i, message in enumerate(messages):
         trained, answer = is_trained(message), message.role == "assistant"
         if i == 0 or not (trained or answer):
             continue
         before = template.text(messages[:i], prompt=answer, origin=origin)
-        after = template.text(messages[: i + 1], prompt=False, origin=origin)
+        is_text = closed and i + 1 == len(messages)  # rendered already
+        after = text if is_text else template.text(messages[: i + 1], prompt=False, origin=origin)
         if after.startswith(before) and text.startswith(after):
             yield Span(len(before), template.answer_end(after), trained, answer)
         elif trained:

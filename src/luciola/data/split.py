@@ -65,7 +65,7 @@ def _held_out(groups: dict[str, list[int]], count: int, seed: int) -> list[int]:
     """Rows of whole groups, about `count`; a group that overshoots more than it helps is left."""
     chosen: list[int] = []
     order = sorted(groups, key=lambda prompt: (address_hash(seed, "split", prompt), prompt))
-    for prompt in order[:-1]:  # at least one group is trained
+    for prompt in order:
         rows = groups[prompt]
         if not chosen or len(chosen) + len(rows) / 2 <= count:
             chosen += rows
