@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from luciola.data.readers import read, scan
+from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError, MissingExtraError
 from luciola.types import Completion, Conversation, Message, Text
 
@@ -275,3 +276,15 @@ def test_without_datasets_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError, match=r"luciola\[hub\]"):
         read("hub:someone/chats")
+
+
+def test_rows_of_other_kinds_are_given_as_they_stand(jsonl: Write, tmp_path: Path) -> None:
+    path = jsonl({"question": "q", "query": "s"}, "", {"question": None}, "{")
+    rows = rows_of_file(path)
+    first, second = next(rows), next(rows)
+    assert (first.values, first.origin.line) == ({"question": "q", "query": "s"}, 1)
+    assert (second.values, second.origin.line) == ({}, 3)
+    with pytest.raises(DataError, match=r"rows\.jsonl:4: not valid JSON"):
+        next(rows)
+    with pytest.raises(DataError, match="no such file"):
+        next(rows_of_file(str(tmp_path / "none.jsonl")))
