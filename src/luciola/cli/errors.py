@@ -11,6 +11,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
 
 import typer
 
@@ -62,22 +64,19 @@ def as_luciola_error(error: Exception) -> LuciolaError | None:
     return None
 
 
-def _usage(error: Exception) -> ConfigError:
+def _usage(error: Any) -> ConfigError:
     """A mistake in the command's own words and flags."""
-    context = getattr(error, "ctx", None)
+    context: Any = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "luciola"
-    message = str(getattr(error, "message", error)).rstrip(".")
-    flag = getattr(error, "option_name", None)
+    message = error.format_message().rstrip(".?")
     meant = sorted(getattr(error, "possibilities", None) or [])
-    if flag and type(error).__name__ == "NoSuchOption":
-        message = f"there is no flag {flag}"
-    elif hasattr(error, "format_message"):
-        message = error.format_message().rstrip(".")
-    message, _, suggestion = message.partition(". Did you mean ")
-    if suggestion or meant:
-        remedy = f"Did you mean {suggestion.rstrip('?') or ' or '.join(meant)}?"
-    else:
-        remedy = f"{command} --help says more."
+    if type(error).__name__ == "NoSuchOption":
+        message = f"there is no flag {error.option_name}"
+    elif message.startswith("No such command"):
+        word = message.split("'")[1]
+        message = f"there is no command {word!r}"
+        meant = get_close_matches(word, context.command.list_commands(context), n=1)
+    remedy = f"Did you mean {' or '.join(meant)}?" if meant else f"{command} --help says more."
     return ConfigError(f"{command}: {message[:1].lower()}{message[1:]}", remedy=remedy)
 
 
