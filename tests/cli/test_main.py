@@ -180,6 +180,11 @@ def test_errors_end_in_a_sentence_and_a_status(
 def test_running_out_of_memory_or_disk_is_said_clearly(capsys: pytest.CaptureFixture[str]) -> None:
     assert ending(MemoryError()) == 1
     assert capsys.readouterr().err.startswith("error: out of memory\n  → A smaller micro_tokens")
+    torch_says = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...\nmore"
+    assert ending(RuntimeError(torch_says)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: out of memory\n  → ([enforce fail] DefaultCPUAllocator: can't")
+    assert len(said.splitlines()) == 2
     assert ending(OSError(errno.ENOSPC, "No space left", "runs/x/model")) == 1
     assert capsys.readouterr().err.startswith(
         "error: the disk is full while writing runs/x/model\n  → Free"

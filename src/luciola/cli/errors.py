@@ -56,7 +56,7 @@ def as_luciola_error(error: Exception) -> LuciolaError | None:
         return error
     if isinstance(error, ClickException):
         return _usage(error)
-    if isinstance(error, MemoryError) or _is_out_of_device_memory(error):
+    if isinstance(error, MemoryError) or _is_torch_out_of_memory(error):
         return LuciolaError("out of memory", remedy=_less_memory(error))
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" while writing {error.filename}" if error.filename else ""
@@ -80,14 +80,15 @@ def _usage(error: Any) -> ConfigError:
     return ConfigError(f"{command}: {message[:1].lower()}{message[1:]}", remedy=remedy)
 
 
-def _is_out_of_device_memory(error: Exception) -> bool:
-    """Whether torch ran out of GPU memory; looks only where torch is loaded already."""
+def _is_torch_out_of_memory(error: Exception) -> bool:
+    """Whether torch ran out of memory; on the CPU it says so in words only."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+    on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
+    return on_gpu or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
 
 
 def _less_memory(error: Exception) -> str:
-    detail = str(error).splitlines()[0] + " " if str(error) else ""
+    detail = f"({str(error).splitlines()[0]:.200}) " if str(error) else ""
     return f"{detail}A smaller micro_tokens or max_length needs less; so does checkpointing=true."
 
 
