@@ -83,6 +83,23 @@ def test_a_disk_without_space_is_told_from_other_errors(tmp_path: Path) -> None:
         file.write("x")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534",
+        "PytorchStreamWriter failed writing file data/0: file write failed",
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+    ],
+)
+def test_what_torch_and_safetensors_say_on_a_full_disk_is_understood(
+    words: str, tmp_path: Path
+) -> None:
+    """Words seen with torch 2.13 and safetensors 0.8 on a full tmpfs."""
+    with pytest.raises(StorageError), replacing_folder(tmp_path / "step-000001"):
+        raise RuntimeError(words)
+    assert names(tmp_path) == []
+
+
 def test_another_error_passes_through_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyError), replacing_folder(tmp_path / "model") as temporary:
         (temporary / "weights").write_text("half")

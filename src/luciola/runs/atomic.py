@@ -25,6 +25,7 @@ FULL_IN_WORDS = (
     "File too large",
     "quota exceeded",
     "PytorchStreamWriter failed",
+    "unexpected pos",  # torch.save, where the archive's index no longer fits
 )
 
 
@@ -35,17 +36,17 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = _beside(path, WRITING)
-    with storage_errors(path, len(data)):
-        try:
+    try:
+        with storage_errors(path, len(data)):
             with temporary.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _flush_folder(path.parent)
+            _flush_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -59,16 +60,16 @@ def replacing_folder(final: Path, needed_bytes: int | None = None) -> Iterator[P
         was.
     """
     temporary = _beside(final, WRITING)
-    with storage_errors(final, needed_bytes):
-        try:
+    try:
+        with storage_errors(final, needed_bytes):
             _remove(temporary)
             temporary.mkdir(parents=True)
             yield temporary
             _flush_tree(temporary)
             _move_into_place(temporary, final)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
 
 
 def clear_leftovers(folder: Path) -> None:
