@@ -70,6 +70,23 @@ def test_a_folder_with_other_things_is_never_touched(fresh: bool) -> None:
     assert [path.name for path in Path("home").iterdir()] == ["thesis.tex"]
 
 
+def test_a_folder_of_recipes_and_data_is_not_taken_for_a_run() -> None:
+    """`out=.` beside one's own recipe.yaml: `--fresh` there must not delete the data."""
+    Path("recipe.yaml").write_text("lr: 1\n")
+    Path("chats.jsonl").write_text("{}\n")
+    for fresh in (False, True):
+        with pytest.raises(ConfigError, match="holds no run"):
+            RunFolder.open(".", "", RECIPE, fresh=fresh)
+    assert sorted(path.name for path in Path().iterdir()) == ["chats.jsonl", "recipe.yaml"]
+
+
+def test_fresh_leaves_what_a_person_put_beside_the_run() -> None:
+    RunFolder.open("here", "", RECIPE).close()
+    Path("here/notes.txt").write_text("the best one so far")
+    RunFolder.open("here", "", {**RECIPE, "lr": 1.0}, fresh=True).close()
+    assert Path("here/notes.txt").read_text() == "the best one so far"
+
+
 def test_a_file_in_the_place_of_the_folder_is_refused() -> None:
     Path("here").touch()
     with pytest.raises(ConfigError, match="here is a file, not a folder"):

@@ -26,6 +26,9 @@ RUNS = Path("runs")
 RECIPE = "recipe.yaml"
 REPORT = "report.json"
 LOCK = ".lock"
+TRACKED = ("tensorboard", "wandb")
+OURS = (RECIPE, "metrics.jsonl", "checkpoints", "model", "report.md", REPORT, "loss.svg", *TRACKED)
+"""What a run writes, and all that `--fresh` removes."""
 
 
 class RunFolder:
@@ -118,9 +121,9 @@ class RunFolder:
     def _refuse_foreign(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"out: {self.path} is a file, not a folder")
-        if not self.path.is_dir() or (self.path / RECIPE).exists():
+        if not self.path.is_dir() or (self.path / LOCK).exists():
             return
-        others = [entry for entry in self.path.iterdir() if not _is_ours(entry)]
+        others = [entry for entry in self.path.iterdir() if not is_leftover(entry)]
         if others:
             raise ConfigError(
                 f"out: {self.path} is not empty and holds no run (it has {others[0].name!r})",
@@ -142,17 +145,13 @@ class RunFolder:
         write_atomically(self.path / RECIPE, text or _yaml(recipe))
 
     def _empty(self) -> None:
-        """Remove the run. Its recipe goes last: a folder with a recipe is known as a run's."""
+        """Remove what the run wrote; what a person put beside it stays."""
         with storage_errors(self.path):
-            for entry in sorted(self.path.iterdir(), key=lambda entry: entry.name == RECIPE):
+            for entry in (self.path / name for name in OURS):
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)
-                elif entry.name != LOCK:
-                    entry.unlink()
-
-
-def _is_ours(entry: Path) -> bool:
-    return entry.name == LOCK or is_leftover(entry)
+                else:
+                    entry.unlink(missing_ok=True)
 
 
 def _listed(names: list[str], most: int = 8) -> str:
