@@ -10,8 +10,8 @@ becomes (on one line)
 
 Aliases of tables are resolved where a table occurs once in its scope; in a self-join they become
 T1, T2. Names are spelt as in the schema, and qualified only where more than one source is in scope.
-Text in double quotes is a string unless the schema knows it as a column, which is SQLite's own rule.
-What does not parse comes back unchanged. Left out: the order of tables and conditions stays.
+Text in double quotes is a string unless the schema knows it as a column: SQLite has this rule.
+What does not parse comes back unchanged. Left out: tables and conditions stay in their order.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def schema_text(schema: Schema, *, order: Sequence[int] | None = None, types: bo
     """
     tables = schema.tables if order is None else tuple(schema.tables[index] for index in order)
     head = f"Answer with one {DIALECTS.get(schema.dialect, 'SQL')} query."
-    return "\n".join([head, *(_table_line(schema, table, types) for table in tables)])
+    return "\n".join([head, *(table_line(schema, table, types) for table in tables)])
 
 
 def messages(
@@ -82,12 +82,14 @@ def _mention_text(mention: Mention, dialect: str) -> str:
     return f"{table}.{column} = {literal(mention.value)}"
 
 
-def _table_line(schema: Schema, table: Table, types: bool) -> str:
-    columns = ", ".join(_column_text(schema, table, column, types) for column in table.columns)
+def table_line(schema: Schema, table: Table, types: bool = False) -> str:
+    """One table as a line of `schema_text`."""
+    columns = ", ".join(column_text(schema, table, column, types) for column in table.columns)
     return f" {identifier(table.name, schema.dialect)}: {columns}"
 
 
-def _column_text(schema: Schema, table: Table, column: Column, types: bool) -> str:
+def column_text(schema: Schema, table: Table, column: Column, types: bool = False) -> str:
+    """One column of `table` with its key marks and references."""
     name = identifier(column.name, schema.dialect) + ("*" if column.primary_key else "")
     kind = f" {_short_type(column.type)}" if types and column.type else ""
     return name + kind + "".join(f" -> {target}" for target in _targets(schema, table, column))

@@ -1,0 +1,88 @@
+"""A query's result as a table of text, for a terminal without colours or a log.
+
+    city      count
+    --------  -----
+    Lyon          2
+    New York      1
+
+Wide characters (Chinese, Japanese, Korean) count as two columns of the terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from luciola.sql.result import Cell, Result
+
+GAP = "  "
+
+
+def table_text(result: Result, *, max_rows: int = 20, max_width: int = 40) -> str:
+    """The first rows with their column names; numbers stand to the right.
+
+    Args:
+        max_rows: rows that are shown; a line says how many more there are.
+        max_width: characters of a cell; a longer one is cut and ends in `…`.
+    """
+    shown = result.rows[:max_rows]
+    cells = [[_cell_text(cell, max_width) for cell in row] for row in shown]
+    names = [_shortened(_one_line(name), max_width) for name in result.columns]
+    widths = [max(map(_width, column)) for column in zip(names, *cells, strict=True)]
+    right = [_is_numeric(column) for column in zip(*shown, strict=True)] or [False] * len(names)
+    lines = [
+        _line(row, widths, right) for row in (names, ["-" * width for width in widths], *cells)
+    ]
+    return "\n".join([*lines, *_rest(result, len(shown))])
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = (
+        " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+        for cell, width, to_right in zip(cells, widths, right, strict=True)
+    )
+    return GAP.join(padded).rstrip()
+
+
+def _rest(result: Result, shown: int) -> list[str]:
+    if not result.rows:
+        return ["(no rows)"]
+    hidden = len(result.rows) - shown
+    if result.truncated:
+        return [f"… and at least {hidden + 1:,} more rows"]
+    return [f"… and {hidden:,} more row{'s' * (hidden != 1)}"] if hidden else []
+
+
+def _cell_text(cell: Cell, max_width: int) -> str:
+    if cell is None:
+        return "NULL"
+    if isinstance(cell, bytes):
+        return _shortened("x'" + cell[: max_width + 1].hex() + "'", max_width)
+    return _shortened(_one_line(str(cell)), max_width)
+
+
+def _one_line(text: str) -> str:
+    """`text` without line breaks and control characters, which could steer a terminal."""
+    return "".join(" " if unicodedata.category(mark)[0] == "C" else mark for mark in text)
+
+
+def _shortened(text: str, max_width: int) -> str:
+    if _width(text) <= max_width:
+        return text
+    while text and _width(text) > max_width - 1:
+        text = text[: max_width - 1] if len(text) >= max_width else text[:-1]
+    return text + "…"
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(mark) else 1 + (unicodedata.east_asian_width(mark) in "WF")
+        for mark in text
+    )
+
+
+def _is_numeric(column: Sequence[Cell]) -> bool:
+    filled = [cell for cell in column if cell is not None]
+    return bool(filled) and all(isinstance(cell, int | float) for cell in filled)
