@@ -26,7 +26,7 @@ from luciola.sql.sandbox import Result, Sandbox
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 NUMBERS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {}) "
-UNINTERRUPTIBLE = "SELECT printf('%.*c', 2000000000, 'x')"
+UNINTERRUPTIBLE = "SELECT instr(hex(zeroblob(7000000)), hex(zeroblob(3000000)) || '1')"
 
 
 @pytest.fixture(scope="module")

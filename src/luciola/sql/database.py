@@ -108,11 +108,17 @@ def connected(database: str | Path) -> Iterator[Connection]:
             make_read_only(connection)
             yield connection
     except DBAPIError as error:
-        raise DatabaseError(f"{display_name(database)} cannot be read: {error.orig}") from None
+        raise _unreadable(database, error.orig) from None
     except SQLAlchemyError as error:
-        raise DatabaseError(f"{display_name(database)} cannot be read: {error}") from None
+        raise _unreadable(database, error) from None
     finally:
         engine.dispose()
+
+
+def _unreadable(database: str | Path, reason: object) -> DatabaseError:
+    """Drivers explain on several lines; the first says what happened."""
+    first = str(reason).strip().partition("\n")[0].rstrip(". ")
+    return DatabaseError(f"{display_name(database)} cannot be read: {first}")
 
 
 def make_read_only(connection: Connection) -> None:

@@ -17,11 +17,20 @@ from luciola.sql.limits import Limits
 
 GRACE_S = 0.5
 """How much later than its own clock a worker is killed: what SQLite cannot interrupt ends so."""
+START_S = 60.0
+"""How long a worker may take to start; it needs 60 ms, more on a machine that is busy training."""
 CHUNK_BYTES = 1 << 20
 
 
 class WorkerTimeoutError(Exception):
     """The worker did not answer in time, and was killed."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer in time")
+
+
+class WorkerStartError(RuntimeError):
+    """No worker could be started."""
 
 
 class WorkerDiedError(Exception):
@@ -44,15 +53,13 @@ class WorkerProcess:
     def ask(self, request: list[Any]) -> list[Any]:
         """The worker's reply.
 
-        Raises: WorkerTimeoutError, WorkerDiedError.
+        Raises: WorkerTimeoutError, WorkerDiedError; WorkerStartError where none can be started.
         """
         message = encode(request)
         process = self._alive()
-        deadline = time.monotonic() + self.limits.timeout_s + GRACE_S
         try:
             _write(process, message)
-            (size,) = HEADER.unpack(self._read(process, HEADER.size, deadline))
-            return list(decode(self._read(process, size, deadline)))
+            return self._receive(process, self.limits.timeout_s + GRACE_S)
         except BaseException:  # whatever was interrupted, its reply must not meet the next request
             self.stop()
             raise
@@ -76,6 +83,14 @@ class WorkerProcess:
             return process
         self.stop()
         self._process = process = self._start()
+        try:
+            self._receive(process, START_S)
+        except (WorkerDiedError, WorkerTimeoutError) as error:
+            self.stop()
+            raise WorkerStartError(f"the SQL worker did not start: {error}") from None
+        except BaseException:
+            self.stop()
+            raise
         return process
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -93,6 +108,11 @@ class WorkerProcess:
         self._selector = selectors.DefaultSelector()
         self._selector.register(process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
         return process
+
+    def _receive(self, process: subprocess.Popen[bytes], timeout_s: float) -> list[Any]:
+        deadline = time.monotonic() + timeout_s
+        (size,) = HEADER.unpack(self._read(process, HEADER.size, deadline))
+        return list(decode(self._read(process, size, deadline)))
 
     def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
         parts: list[bytes] = []

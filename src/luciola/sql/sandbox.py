@@ -133,10 +133,8 @@ class Sandbox:
         except WorkerTimeoutError:
             reply = ["timeout", "", self.limits.timeout_s]
         except WorkerDiedError as death:
-            if death.status == 1:
-                raise RuntimeError(
-                    "the SQL worker failed; run `python -m luciola.sql.worker`"
-                ) from None
+            if death.status == 1:  # Python's status for an exception: a fault of the worker
+                raise
             reply = ["memory", "", 0.0]
         finally:
             self._idle.put(worker)

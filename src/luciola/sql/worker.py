@@ -10,6 +10,7 @@ the files that this user can read. A container is the answer where that matters.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -144,16 +145,16 @@ def answer(sessions: Sessions, sql: str, database: str, truncate: bool) -> Reply
 def serve(limits: Limits) -> None:
     """Answer requests until the parent closes the pipe."""
     sessions = Sessions(limits)
+    _send(["ready"])
     while (request := receive(sys.stdin.buffer)) is not None:
         started = time.perf_counter()
         reply = answer(sessions, *request)
         reply.append(time.perf_counter() - started)
-        sys.stdout.buffer.write(_encoded(reply))
-        sys.stdout.buffer.flush()
+        _send(reply)
 
 
 def restrict(limits: Limits) -> None:
-    """Give up, for good, what a query never needs."""
+    """Give up, for good, what a query never needs, as far as the system has such limits."""
     import resource
 
     memory = _own_memory_bytes() + limits.max_memory_bytes
@@ -165,7 +166,8 @@ def restrict(limits: Limits) -> None:
     ):
         hard = resource.getrlimit(limit)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (bound, bound))
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses a limit on addresses
+            resource.setrlimit(limit, (bound, bound))
 
 
 def die_with(parent: int) -> None:
@@ -206,11 +208,13 @@ def _state(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, int(has_log)
 
 
-def _encoded(reply: Reply) -> bytes:
+def _send(reply: Reply) -> None:
     try:
-        return encode(reply)
+        message = encode(reply)
     except MemoryError:
-        return encode(["memory", "", reply[-1]])
+        message = encode(["memory", "", reply[-1]])
+    sys.stdout.buffer.write(message)
+    sys.stdout.buffer.flush()
 
 
 def _own_memory_bytes() -> int:
