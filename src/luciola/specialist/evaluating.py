@@ -107,7 +107,7 @@ def judge_predictions(
         for pair, sql, place in zip(pairs, predictions, places, strict=True)
     ]
     with Sandbox(timeout_s=timeout_s, workers=workers) as sandbox:
-        return evaluate(items, sandbox, workers=workers)
+        return evaluate(items, sandbox)
 
 
 def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation) -> None:
@@ -120,7 +120,7 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
                 "gold": pair.query,
                 "predicted": sql,
                 "correct": verdict.correct,
-                "error": verdict.error,
+                "error": None if verdict.error is None else verdict.error.message,
             },
             ensure_ascii=False,
         )

@@ -54,7 +54,7 @@ def specialists(database: str | Path, runs: Path = Path("runs")) -> list[Path]:
     """Models under `runs` that were trained on this database, newest first."""
     wanted = str(database) if "://" in str(database) else str(Path(database).resolve())
     found = []
-    for file in runs.glob(f"*/model/{FILE}"):
+    for file in runs.rglob(f"model/{FILE}"):
         known = Expertise.load(str(file.parent)).database
         if known and (known if "://" in known else str(Path(known).resolve())) == wanted:
             found.append(file)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from luciola.sql.prune import prune
+
 from luciola.specialist.expertise import Expertise
 from luciola.sql.prompt import conversation, messages, schema_text
-from luciola.sql.prune import prune
 from luciola.sql.schema import Schema, read_schema
 from luciola.sql.values import Mention, ValueIndex
 from luciola.types import Conversation, Message, Origin

@@ -1,0 +1,59 @@
+"""Questions and replies on the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from luciola.specialist.asking import Reply, Specialist
+
+PROMPT = "question> "
+ROWS_SHOWN = 20
+
+
+def answer_one(specialist: Specialist, question: str) -> None:
+    """Ask once; exit status 1 where the SQL does not run.
+
+    Raises: SqlError, so that the command ends in its sentence.
+    """
+    reply = specialist.ask(question)
+    typer.echo(shown(reply))
+    if reply.error is not None:
+        raise reply.error
+
+
+def answer_all(specialist: Specialist) -> None:
+    """Ask every line of the input; on a terminal with a prompt, until an empty line or Ctrl-D."""
+    asked_by_a_person = sys.stdin.isatty()
+    if asked_by_a_person:
+        typer.echo(f"Ask about {specialist.reading.database}; an empty line ends.")
+    while True:
+        if asked_by_a_person:
+            sys.stdout.write(PROMPT)
+            sys.stdout.flush()
+        line = sys.stdin.readline()
+        question = line.strip()
+        if not line or (asked_by_a_person and not question):
+            return
+        if question:
+            reply = specialist.ask(question)
+            typer.echo(shown(reply))
+            if reply.error is not None:
+                typer.echo(f"error: {reply.error}")
+            typer.echo("")
+
+
+def shown(reply: Reply) -> str:
+    """The SQL, the rows, and the seconds from the question to them."""
+    from luciola.sql.table import table_text
+
+    lines = [reply.sql]
+    if reply.result is not None:
+        rows = len(reply.result.rows)
+        lines.append(table_text(reply.result, max_rows=ROWS_SHOWN))
+        more = " or more" if reply.result.truncated else ""
+        lines.append(f"{rows:,} row{'s' * (rows != 1)}{more} in {reply.seconds:.2f} s")
+    return "\n".join(lines)

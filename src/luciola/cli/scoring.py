@@ -1,0 +1,90 @@
+"""`luciola sql eval`: what a model, or a file of SQL, scores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luciola.errors import DataError
+
+if TYPE_CHECKING:
+    from luciola.specialist.evaluating import Databases
+    from luciola.specialist.pairs import Pair
+    from luciola.sql.execution import Report
+
+FAILURES_SHOWN = 5
+
+
+def score_model(
+    database: str, pairs: str, model: str, *, out: str, timeout: float, device: str, limit: int
+) -> str:
+    """Let a model answer, judge it, and say what came of it."""
+    from luciola.specialist.asking import Writer
+    from luciola.specialist.evaluating import evaluate_model, write_predictions
+
+    chosen, databases = _read(database, pairs, limit)
+    writer = Writer(model, device=device, progress=_progress)
+    evaluation = evaluate_model(writer, chosen, databases, workers=_workers(), timeout_s=timeout)
+    if out:
+        write_predictions(Path(out), chosen, evaluation)
+    speed = f"answered in {evaluation.answer_s:.1f} s"
+    return "\n".join([summary(evaluation.report), speed])
+
+
+def score_file(database: str, pairs: str, predictions: str, *, timeout: float, limit: int) -> str:
+    """Judge one SQL a line, in the order of the pairs.
+
+    Raises: DataError if there are not as many lines as pairs.
+    """
+    from luciola.specialist.evaluating import judge_predictions
+
+    chosen, databases = _read(database, pairs, limit)
+    try:
+        lines = Path(predictions).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", path=predictions) from error
+    answers = [line.split("\t")[0] for line in lines][: limit or None]
+    if len(answers) != len(chosen):
+        raise DataError(
+            f"has {len(answers)} lines for {len(chosen)} pairs",
+            path=predictions,
+            remedy="Write one SQL a line, and an empty line where there is no answer.",
+        )
+    places = [databases.of(pair) for pair in chosen]
+    return summary(
+        judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)
+    )
+
+
+def summary(report: Report) -> str:
+    """Execution accuracy, answers that did not run, and the first reasons."""
+    total = len(report.verdicts)
+    right = sum(verdict.correct for verdict in report.verdicts)
+    lines = [
+        f"execution accuracy {report.execution_accuracy:.1%} ({right} of {total})",
+        f"did not run {report.not_running / total:.1%} ({report.not_running} of {total})",
+    ]
+    errors = [(i, v.error) for i, v in enumerate(report.verdicts, 1) if v.error is not None]
+    lines += [f"  pair {number}: {error.message}" for number, error in errors[:FAILURES_SHOWN]]
+    if len(errors) > FAILURES_SHOWN:
+        lines.append(f"  and {len(errors) - FAILURES_SHOWN} more")
+    return "\n".join(lines)
+
+
+def _read(database: str, pairs: str, limit: int) -> tuple[list[Pair], Databases]:
+    from luciola.specialist.evaluating import Databases
+    from luciola.specialist.pairs import read_pairs
+
+    return read_pairs(pairs)[: limit or None], Databases(database)
+
+
+def _workers() -> int:
+    return min(8, os.cpu_count() or 1)
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\ranswered {done} of {total}", end=end, file=sys.stderr, flush=True)

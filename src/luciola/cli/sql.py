@@ -1,0 +1,152 @@
+"""`luciola sql`: look at a database, teach a model about it, ask it, judge its answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luciola.cli.errors import INTERRUPTED
+from luciola.cli.settings import recipe_command, split_words
+from luciola.config.sql import SqlConfig
+
+app = typer.Typer(no_args_is_help=True, help="Ask your own database.")
+
+Database = Annotated[
+    str, typer.Argument(metavar="DATABASE", help="SQLite file, or URL such as postgresql://…")
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", help="Bundled name, folder or hub id; else the newest model trained on it."
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds that one query may run.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+@app.callback()
+def sql() -> None:
+    """Ask your own database. Nothing leaves this machine, and nothing is ever written to it."""
+
+
+@app.command()
+def inspect(
+    database: Database,
+    samples: Annotated[int, typer.Option("--samples", help="Values shown per column.")] = 3,
+) -> None:
+    """Show tables, keys, rows and sample values, and the schema as a model reads it."""
+    from luciola.sql.inspection import inspection
+
+    typer.echo(inspection(database, samples=samples))
+
+
+@app.command(cls=recipe_command(SqlConfig))
+def train(
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    pairs: Annotated[
+        str, typer.Option("--pairs", help="File of rows with question and query.")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, then stop.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin again in the run's folder.")
+    ] = False,
+) -> None:
+    """Teach a model to answer questions about a database with SQL.
+
+    luciola sql train shop.db --pairs pairs.jsonl model=smollm2-135m
+    """
+    from luciola.config.load import load
+
+    given = [f"pairs={pairs}"] if pairs else []
+    path, overrides = split_words(_named_database(words or []))
+    config = load(SqlConfig, path, [*overrides, *given])
+    from luciola.specialist.training import train_specialist
+
+    result = train_specialist(config, dry_run=dry_run, fresh=fresh)
+    typer.echo(result.text)
+    if result.ending == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+    if result.ending in ("finished", "stopped early") and not Path(config.database).is_dir():
+        typer.echo(f'Ask it: luciola sql ask {config.database} "…" --model {result.model}')
+
+
+def _named_database(words: list[str]) -> list[str]:
+    """`shop.db lr=1e-3` as `database=shop.db lr=1e-3`; a recipe stays as it is."""
+    if words and "=" not in words[0] and not words[0].endswith((".yaml", ".yml")):
+        return [f"database={words[0]}", *words[1:]]
+    return words
+
+
+@app.command()
+def ask(
+    database: Database,
+    question: Annotated[
+        str | None, typer.Argument(help="The question; without one, they are read from the input.")
+    ] = None,
+    model: Model = "",
+    timeout: Timeout = 5.0,
+    device: Device = "auto",
+) -> None:
+    """Answer a question about a database: the SQL, its result, and how long it took."""
+    from luciola.cli.questions import answer_all, answer_one
+    from luciola.specialist.asking import Specialist, Writer
+
+    chosen = model or _newest_specialist(database)
+    with Specialist(Writer(chosen, device=device), database, timeout_s=timeout) as specialist:
+        if question is None:
+            answer_all(specialist)
+        else:
+            answer_one(specialist, question)
+
+
+def _newest_specialist(database: str) -> str:
+    from luciola.errors import ConfigError
+    from luciola.specialist.expertise import specialists
+    from luciola.sql.database import sqlite_path
+
+    sqlite_path(database)  # a missing file is the first thing to say
+    found = specialists(database)
+    if not found:
+        raise ConfigError(
+            f"no model under runs/ was trained on {database}",
+            remedy=f"Name one with --model, or train one: luciola sql train {database} "
+            "--pairs FILE model=smollm2-135m",
+        )
+    return str(found[0])
+
+
+@app.command(name="eval")
+def evaluate(
+    database: Annotated[
+        str,
+        typer.Argument(metavar="DATABASE", help="SQLite file or URL, or a folder of databases."),
+    ],
+    pairs: Annotated[str, typer.Option("--pairs", help="File of rows with question and query.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="The model that answers.")] = "",
+    predictions: Annotated[
+        str, typer.Option("--predictions", help="Judge this file instead: one SQL a line.")
+    ] = "",
+    out: Annotated[str, typer.Option("--out", help="Write every answer here, as JSONL.")] = "",
+    timeout: Timeout = 5.0,
+    device: Device = "auto",
+    limit: Annotated[int, typer.Option("--limit", help="Only the first so many pairs.")] = 0,
+) -> None:
+    """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL."""
+    from luciola.cli.scoring import score_file, score_model
+
+    if bool(model) == bool(predictions):
+        from luciola.errors import ConfigError
+
+        raise ConfigError("sql eval needs either --model or --predictions")
+    if predictions:
+        typer.echo(score_file(database, pairs, predictions, timeout=timeout, limit=limit))
+    else:
+        typer.echo(
+            score_model(
+                database, pairs, model, out=out, timeout=timeout, device=device, limit=limit
+            )
+        )

@@ -1,0 +1,142 @@
+"""Training a specialist: pairs of question and SQL over databases become examples to fine-tune
+on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from luciola.config.sql import SqlConfig
+from luciola.config.write import as_mapping
+from luciola.conversation.render import Renderer, truncate
+from luciola.data.order import permutation
+from luciola.data.statistics import statistics
+from luciola.errors import DataError
+from luciola.methods.examples import Examples, Order, saves_work
+from luciola.methods.running import Result
+from luciola.methods.sft import train
+from luciola.methods.stream import Rendered
+from luciola.models.load import load_tokenizer
+from luciola.runs.recipe import run_name
+from luciola.specialist.asking import token_counter
+from luciola.specialist.evaluating import Databases
+from luciola.specialist.expertise import Expertise
+from luciola.specialist.pairs import Pair, read_pairs
+from luciola.specialist.reading import Reading
+from luciola.sql.normalize import normalize
+from luciola.types import Tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+ANSWER_ROOM = 256
+"""Tokens of max_length left for the question, the SQL and the template."""
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """The pairs of a recipe, split.
+
+    Args:
+        training: trained on.
+        held_out: answered before and after; empty: none.
+    """
+
+    training: Sequence[Pair]
+    held_out: Sequence[Pair]
+
+
+def read_lessons(config: SqlConfig) -> Lessons:
+    """The recipe's pairs.
+
+    Raises: DataError naming file and line of what cannot be used.
+    """
+    pairs = read_pairs(config.pairs)
+    if config.eval_pairs:
+        return Lessons(pairs, read_pairs(config.eval_pairs))
+    aside = round(config.eval_fraction * len(pairs))
+    order = [pairs[i] for i in permutation(len(pairs), config.seed, "split")]
+    return Lessons(order[aside:], order[:aside])
+
+
+def train_specialist(
+    config: SqlConfig, *, dry_run: bool = False, fresh: bool = False, show: bool = True
+) -> Result:
+    """Fine-tune a model on the recipe's pairs; the model's folder remembers how it was asked.
+
+    Raises: LuciolaError saying what was seen, where, and what to do.
+    """
+    tokenizer = load_tokenizer(config.model)
+    lessons = read_lessons(config)
+    expertise = Expertise(
+        database="" if Databases(config.database).is_folder else config.database,
+        mentions=config.mentions,
+        types=config.types,
+    )
+    examples = make_examples(config, lessons.training, expertise, tokenizer)
+    name = run_name("sql", config.model, config.database, as_mapping(config))
+    result = train(config, examples, tokenizer, name, dry_run=dry_run, fresh=fresh, show=show)
+    if result.ending in ("finished", "stopped early"):
+        expertise.save(result.model)
+    return result
+
+
+def make_examples(
+    config: SqlConfig,
+    pairs: Sequence[Pair],
+    expertise: Expertise,
+    tokenizer: PreTrainedTokenizerBase,
+) -> Examples:
+    """The pairs as tokens."""
+    rendered = render_pairs(config, pairs, expertise, tokenizer)
+    figures = statistics(rendered, config.max_length)
+    usable = [truncate(sample, config.max_length)[0] for sample in rendered]
+    usable = [sample for sample in usable if sample.trained.any()]
+    if not usable:
+        raise DataError(
+            f"no pair fits into max_length={config.max_length}",
+            path=config.pairs,
+            remedy=f"The shortest has {figures.shortest} tokens; raise max_length.",
+        )
+    return Examples(
+        source=Rendered(usable),
+        order=Order((len(usable),), (1.0,), config.seed),
+        held_out=(),
+        statistics=figures,
+        notes=(f"{config.pairs}: {len(pairs):,} pairs of question and SQL",),
+        shared_prefixes=saves_work(usable),
+    )
+
+
+def render_pairs(
+    config: SqlConfig,
+    pairs: Sequence[Pair],
+    expertise: Expertise,
+    tokenizer: PreTrainedTokenizerBase,
+) -> list[Tokens]:
+    """Each pair as the conversation that the model is asked in later, with its SQL."""
+    renderer = Renderer(tokenizer)
+    databases = Databases(config.database)
+    counter = token_counter(tokenizer)
+    budget = max(config.max_length - ANSWER_ROOM, 64)
+    readings: dict[str, Reading] = {}
+    rendered = []
+    for pair in pairs:
+        place = databases.of(pair)
+        if place not in readings:
+            readings[place] = Reading.of(
+                Path(place) if "://" not in place else place,
+                expertise,
+                budget=budget,
+                count_tokens=counter,
+            )
+        reading = readings[place]
+        sql = normalize(pair.query, reading.schema) if config.normalize else pair.query
+        rendered.append(renderer.render(reading.conversation(pair.question, sql, pair.origin)))
+    return rendered

@@ -1,0 +1,247 @@
+"""Runs of the fine-tuning recipe, from a data file to a folder that others can load."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import luciola
+from luciola.errors import ConfigError, DataError, ModelError
+from luciola.methods.running import Result
+
+LUCIOLA = [sys.executable, "-m", "luciola"]
+FAST = {"lr": 1e-2, "max_length": 128, "precision": "fp32", "device": "cpu"}
+
+
+def words(**settings: Any) -> list[str]:
+    """Settings as they are typed."""
+    return [f"{name}={value}" for name, value in settings.items()]
+
+
+def train(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """The command, started."""
+    return subprocess.Popen(
+        [*LUCIOLA, "train", "sft", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def test_a_lora_run_leaves_a_folder_that_peft_loads(model_folder: Path, chats: Path) -> None:
+    """Adapter, tokenizer, recipe, figures and report; no checkpoints, and nothing large."""
+    from peft import AutoPeftModelForCausalLM
+
+    result = luciola.sft(model=str(model_folder), data=str(chats), out="run", **FAST)
+    assert result.ending == "finished"
+    names = {path.name for path in Path("run").iterdir()}
+    assert {"recipe.yaml", "metrics.jsonl", "model", "report.md", "report.json"} <= names
+    assert "checkpoints" not in names
+    model = AutoPeftModelForCausalLM.from_pretrained("run/model")
+    assert type(model).__name__ == "PeftModelForCausalLM"
+    report = json.loads(Path("run/report.json").read_text())
+    assert report["steps"] == 6
+    assert report["packing"] == "packed"
+
+
+def test_a_full_run_leaves_a_model_that_transformers_loads(model_folder: Path, chats: Path) -> None:
+    """And one that has learned: half the start's loss at the end."""
+    from transformers import AutoModelForCausalLM
+
+    luciola.sft(
+        model=str(model_folder), data=str(chats), out="run", adapter="full", epochs=20, **FAST
+    )
+    AutoModelForCausalLM.from_pretrained("run/model")
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+
+
+def test_the_same_command_says_that_the_run_has_finished(model_folder: Path, chats: Path) -> None:
+    settings = {"model": str(model_folder), "data": str(chats), "max_steps": 1, **FAST}
+    first, second = luciola.sft(**settings), luciola.sft(**settings)
+    assert second.ending == "finished before"
+    assert first.folder == second.folder
+    assert first.folder.parent == Path("runs")
+
+
+def test_evaluation_keeps_the_best_weights(model_folder: Path, chats: Path) -> None:
+    result = luciola.sft(
+        model=str(model_folder), data=str(chats), eval_fraction=0.2, epochs=4, **FAST
+    )
+    rows = [json.loads(x) for x in (result.folder / "metrics.jsonl").read_text().splitlines()]
+    losses = {row["step"]: row["eval/loss"] for row in rows if "eval/loss" in row}
+    assert len(losses) == 4
+    assert result.figures["eval_loss"] == pytest.approx(min(losses.values()), rel=1e-6)
+    assert losses[result.figures["best_step"]] == min(losses.values())
+
+
+def test_a_dry_run_counts_and_writes_nothing(model_folder: Path, chats: Path) -> None:
+    process = train(f"model={model_folder}", f"data={chats}", "--dry-run")
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, output
+    assert "24 examples, messages (OpenAI)" in output
+    assert "would train" in output
+    assert "6 steps of 16 examples, 2 an epoch" in output
+    assert not Path("runs").exists()
+
+
+def test_long_examples_are_cut_with_a_notice(
+    model_folder: Path, chats: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Questions alone have over 20 tokens, so at 30 some answers are cut, and at 10 none is left."""
+    settings = {**FAST, "model": str(model_folder), "data": str(chats)}
+    with pytest.raises(DataError, match="no example has a trained token within max_length=10"):
+        luciola.sft(**{**settings, "max_length": 10})
+    process = train(*words(**{**settings, "max_length": 41, "max_steps": 1}))
+    output, _ = process.communicate(timeout=100)
+    assert "examples are cut: longer than 41 tokens" in output
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "sentence"),
+    [
+        ({"data": "nowhere.jsonl"}, DataError, "no such file"),
+        ({"model": "nowhere/at/all"}, ModelError, "nowhere/at/all"),
+        ({"learning_rate": 1}, ConfigError, "lr"),
+        ({"lora": {"targets": ["nothing"]}}, ConfigError, "q_proj"),
+        ({"device": "cuda"}, ConfigError, "no GPU"),
+    ],
+)
+def test_mistakes_end_in_one_sentence(
+    settings: dict[str, Any], error: type[Exception], sentence: str, model_folder: Path, chats: Path
+) -> None:
+    if settings.get("device") == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    given = {"model": str(model_folder), "data": str(chats), **FAST, **settings}
+    with pytest.raises(error, match=sentence):
+        luciola.sft(**given)
+
+
+def test_a_model_whose_packing_would_leak_trains_padded(
+    model_folder: Path, chats: Path, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    """Asked once, with a notice; the result is the same."""
+    from luciola.methods import preparation
+
+    settings = {"model": str(model_folder), "data": str(chats), **FAST}
+    packed = luciola.sft(**settings, out="packed")
+    monkeypatch.setattr(preparation, "isolates", lambda *_, **__: False)
+    padded = luciola.sft(**settings, out="padded")
+    assert (packed.figures["packing"], padded.figures["packing"]) == ("packed", "padded")
+    assert "trains padded" in caplog.text
+    assert padded.figures["loss"] == pytest.approx(packed.figures["loss"], rel=1e-4)
+
+
+def weights(result: Result | Path) -> dict[str, torch.Tensor]:
+    """The adapter that a run saved."""
+    folder = result if isinstance(result, Path) else result.folder
+    return load_file(folder / "model" / "adapter_model.safetensors")
+
+
+def test_a_killed_run_goes_on_bit_for_bit(model_folder: Path, chats: Path) -> None:
+    """kill -9 in the middle, the same command again: the weights of an uninterrupted run."""
+    settings = words(
+        model=model_folder, data=chats, epochs=60, save_every=7, **FAST,
+        **{"lora.dropout": 0.1, "neftune_alpha": 2, "batch": 8},
+    )  # fmt: skip
+    whole = train(*settings, "out=whole")
+    output, _ = whole.communicate(timeout=200)
+    assert whole.returncode == 0, output
+
+    process = train(*settings, "out=parts")
+    wait_for_step(Path("parts/metrics.jsonl"), 20)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not Path("parts/model").exists()
+    again = train(*settings, "out=parts")
+    output, _ = again.communicate(timeout=200)
+    assert "going on from step" in output
+    one, other = weights(Path("whole")), weights(Path("parts"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    figures = [(Path(run) / "metrics.jsonl").read_text().splitlines() for run in ("whole", "parts")]
+    kept = [[strip(json.loads(line)) for line in lines] for lines in figures]
+    assert kept[0] == kept[1]
+
+
+def strip(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what depends on the clock."""
+    return {name: value for name, value in row.items() if name != "tokens_per_s"}
+
+
+def wait_for_step(path: Path, step: int, timeout_s: float = 100) -> None:
+    """Until the run has logged `step`."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if path.exists() and len(path.read_text().splitlines()) >= step:
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{path} has no step {step} after {timeout_s} s")
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(model_folder: Path, chats: Path) -> None:
+    settings = words(model=model_folder, data=chats, epochs=400, out="run", **FAST)
+    process = train(*settings)
+    wait_for_step(Path("run/metrics.jsonl"), 3)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Run the same command again" in output
+    assert list(Path("run/checkpoints").glob("step-*"))
+
+
+def test_two_processes_train_as_one(model_folder: Path, chats: Path) -> None:
+    """torchrun with two CPU processes: there are two, and their losses are those of one."""
+    settings = words(model=model_folder, data=chats, batch=8, micro_tokens=64, **FAST)
+    single = train(*settings, "out=one")
+    output, _ = single.communicate(timeout=100)
+    assert single.returncode == 0, output
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    launched = subprocess.run(
+        [*launch, "--master_port=29713", "-m", *LUCIOLA[2:], "train", "sft", *settings, "out=two"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        check=False,
+    )
+    assert launched.returncode == 0, launched.stderr
+    assert json.loads(Path("two/report.json").read_text())["processes"] == 2
+    assert losses(Path("two")) == pytest.approx(losses(Path("one")), rel=1e-5)
+
+
+def losses(run: Path) -> list[float]:
+    """Training loss by step."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [row["loss"] for row in rows if "loss" in row]
+
+
+def test_a_killed_launcher_leaves_no_child_training(model_folder: Path, chats: Path) -> None:
+    """kill -9 of torchrun: within seconds no process logs any more."""
+    settings = words(model=model_folder, data=chats, epochs=4000, out="run", **FAST)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    process = subprocess.Popen(
+        [*launch, "--master_port=29714", "-m", *LUCIOLA[2:], "train", "sft", *settings],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+    )
+    log = Path("run/metrics.jsonl")
+    wait_for_step(log, 2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(2)
+    size = log.stat().st_size
+    time.sleep(2)
+    assert log.stat().st_size == size
