@@ -10,6 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
@@ -187,10 +189,18 @@ def test_finished_rows_are_computed_no_further(
 def test_prompts_are_computed_in_pieces_when_they_are_many(
     model: LlamaForCausalLM, requests_: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At most 40 tokens in one forward pass, and the same answers."""
     monkeypatch.setattr("luciola.rollout.batch.PREFILL_TOKENS", 40)
-    assert_same(
-        NaiveSampler(model, end_ids=[END]).sample(requests_()), one_by_one(model, requests_())
+    sizes: list[int] = []
+    handle = model.register_forward_pre_hook(
+        lambda _, __, inputs: sizes.append(inputs["input_ids"].numel()), with_kwargs=True
     )
+    try:
+        samples = NaiveSampler(model, end_ids=[END]).sample(requests_())
+    finally:
+        handle.remove()
+    assert max(sizes) <= 40
+    assert_same(samples, one_by_one(model, requests_()))
 
 
 def test_the_end_token_ends_an_answer_and_is_part_of_it(
@@ -330,12 +340,27 @@ def test_a_model_with_sliding_windows_gives_the_answers_of_transformers() -> Non
         assert sample.ids == tuple(generated[0, len(prompt) :].tolist())
 
 
-def test_our_own_attention_samples_as_sdpa_does(
-    model: LlamaForCausalLM, requests_: Requests
+def test_learned_positions_are_never_read_past_their_end() -> None:
+    """A row at the context's end finishes, and runs on in the batch until the next look."""
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=41, n_positions=16, n_embd=32, n_layer=2, n_head=4, initializer_range=0.3
+    )
+    model = GPT2LMHeadModel(config).eval()
+    requests = [Request(list(range(n)), sampling=Sampling(20)) for n in (14, 3, 9)]
+    samples = NaiveSampler(model, end_ids=[END], stride=8).sample(requests)
+    assert [len(sample.ids) for sample in samples] == [2, 13, 7]
+    assert_same(samples, one_by_one(model, requests))
+
+
+@pytest.mark.parametrize("name", ["luciola", "eager"])
+def test_every_attention_samples_as_sdpa_does(
+    model: LlamaForCausalLM, requests_: Requests, name: str
 ) -> None:
-    """Rollouts during training use the trained model object, with the attention it trains with."""
+    """Rollouts use the trained model object, with the attention it trains with."""
+    attention.register()
     expected = NaiveSampler(model, end_ids=[END]).sample(requests_())
-    model.set_attn_implementation(attention.register())
+    model.set_attn_implementation(name)
     try:
         assert_same(NaiveSampler(model, end_ids=[END]).sample(requests_()), expected)
     finally:

@@ -54,7 +54,7 @@ class NaiveSampler:
             model: a causal language model, with or without an adapter.
             end_ids: ids that end an answer; the one sampled is part of it.
             tokenizer: decodes answers for stop strings; not needed without them.
-            batch: rows in the model at once; None: 32 on a CPU, 256 on a GPU.
+            batch: rows in the model at once; None: 64 on a CPU, 256 on a GPU.
             stride: steps between two looks for finished rows; None: 1 on a CPU, 8 on a GPU.
             prefixes: where computed prefixes are kept between calls.
             progress: called now and then with (answers finished, answers in all).
@@ -64,7 +64,7 @@ class NaiveSampler:
         self.end_ids = frozenset(end_ids)
         self.tokenizer = tokenizer
         on_cpu = self.forward.device.type == "cpu"
-        self.batch = batch or (32 if on_cpu else 256)
+        self.batch = batch or (64 if on_cpu else 256)
         self.stride = stride or (1 if on_cpu else 8)
         self.prefixes = prefixes if prefixes is not None else PrefixCache()
         self.progress = progress
@@ -196,7 +196,6 @@ class NaiveSampler:
             allowed[index] = np.pad(bits, (0, size - len(bits))).astype(bool)
             if not allowed[index].any():
                 row.finish = "refused"
-                allowed[index] = True
         return torch.from_numpy(allowed).to(self.forward.device)
 
     def _take(self, rows: list[Row], tokens: Tensor, logprobs: Tensor) -> None:
