@@ -56,8 +56,10 @@ def test_what_is_kept_fits_into_the_budget_and_names_the_right_table(budget: int
 
 
 def test_tables_that_join_the_relevant_ones_are_kept_in_their_old_order() -> None:
-    part = prune(CLINIC, "Names of doctors and the city of their patients", (), 48, count)
-    assert names(part) == ["doctor", "patient", "visit"]
+    part = prune(CLINIC, "Names of doctors and the city of their patients", (), 44, count)
+    assert names(part)[:3] == ["doctor", "patient", "visit"]
+    kept = [column.name for column in part.tables[2].columns]
+    assert kept == ["doctor_id", "patient_id"]
 
 
 def test_a_mentioned_value_brings_its_column() -> None:
@@ -73,7 +75,7 @@ def test_of_a_giant_table_keys_and_relevant_columns_stay() -> None:
     )
     schema = Schema("sqlite", (giant, table("station", "height")))
     started = time.perf_counter()
-    part = prune(schema, "How high is the humidity by station height?", (), 60, count)
+    part = prune(schema, "How is the humidity?", (), 60, count)
     assert time.perf_counter() - started < 1.0
     assert names(part) == ["measurement", "station"]
     kept = {column.name for column in part.tables[0].columns}

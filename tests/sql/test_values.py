@@ -26,6 +26,9 @@ def test_a_value_is_found_whatever_its_case_and_given_as_the_database_spells_it(
 
 def test_the_longest_match_wins(index: ValueIndex) -> None:
     assert found(index, "Sold any mountain bike?") == [("product", "title", "Mountain Bike")]
+    schema = Schema("sqlite", (Table("t", (Column("c"),)),))
+    places = [Mention("t", "c", value) for value in ("York", "York Minster", "Minster")]
+    assert ValueIndex.build(places, schema).mentioned("in york minster") == (places[1],)
 
 
 def test_a_plural_matches_its_singular(index: ValueIndex) -> None:
@@ -54,10 +57,10 @@ def test_dates_are_found_as_they_are_written(index: ValueIndex) -> None:
 
 def test_names_of_columns_and_stop_words_mention_nothing() -> None:
     schema = Schema("sqlite", (Table("t", (Column("first_name"), Column("kind"))),))
-    values = [Mention("t", "kind", "name"), Mention("t", "kind", "All"), Mention("t", "kind", "12")]
+    values = [Mention("t", "kind", value) for value in ("Kind", "All", "12", "OK")]
     index = ValueIndex.build(values, schema)
-    assert index.mentioned("show all names of the 12 kinds") == ()
-    assert index.mentioned('kinds "name" and "12"') == (values[0], values[2])
+    assert index.mentioned("is it ok to show all of the 12 kinds?") == ()
+    assert index.mentioned('those "kind" and "12", OK') == (values[0], values[2], values[3])
 
 
 def test_a_phrase_in_several_columns_names_first_the_one_the_question_speaks_of() -> None:
