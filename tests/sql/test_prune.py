@@ -102,3 +102,21 @@ def test_words_are_close_by_beginning_or_spelling() -> None:
     assert 0 < closeness("stu", "student") < closeness("enrolment", "enrollment") < 1
     assert closeness("cat", "category") < closeness("category", "categories")
     assert closeness("city", "cost") == 0.0
+
+
+def test_a_table_that_only_connects_goes_before_those_that_fit_no_better() -> None:
+    link = Table("zz", (Column("p"), Column("q")), (), (
+        ForeignKey(("p",), "doctor", ("id",)), ForeignKey(("q",), "patient", ("id",)),
+    ))  # fmt: skip
+    others = (CLINIC.tables[3], CLINIC.tables[4], CLINIC.tables[5])
+    schema = Schema("sqlite", (*others, CLINIC.tables[0], CLINIC.tables[1], link))
+    part = prune(schema, "doctors of patients", (), 38, count)
+    assert names(part) == ["doctor", "patient", "zz"]
+
+
+def test_the_primary_key_stays_beside_any_number_of_relevant_columns() -> None:
+    giant = Table(
+        "log", (*(Column(f"sensor_{n}") for n in range(500)), Column("key", primary_key=True))
+    )
+    part = prune(Schema("sqlite", (giant,)), "Which sensors are there?", (), 40, count)
+    assert part.tables[0].column("key") is not None

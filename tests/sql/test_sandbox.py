@@ -220,7 +220,7 @@ def test_a_database_that_is_missing_or_none_is_an_error_of_the_database(
 def test_a_database_that_changes_or_is_replaced_is_seen_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "d.sqlite"
     with Sandbox(path) as sandbox:
-        for mode in ("DELETE", "WAL"):
+        for mode in ("DELETE", "DELETE", "WAL", "DELETE"):
             path.unlink(missing_ok=True)
             writer = sqlite3.connect(path)
             writer.executescript(f"PRAGMA journal_mode={mode}; CREATE TABLE t (a)")
