@@ -20,7 +20,7 @@ app = typer.Typer(help="Fine-tune a small model on a database and ask it questio
 
 MODEL = "smollm2-135m"
 DEFAULT_OUT = "runs/demo"
-ANSWER_TOKENS = 96
+ANSWER_TOKENS = 80
 """Longest answer; the longest SQL of the pairs has two thirds of it."""
 
 
@@ -73,7 +73,7 @@ def _score(model: str, database: Path, pairs: Any, device: str, answers: Path) -
     from luciola.specialist.asking import Writer
     from luciola.specialist.evaluating import Databases, evaluate_model, write_predictions
 
-    writer = Writer(model, device=device, max_new_tokens=ANSWER_TOKENS)
+    writer = Writer(model, device=device, max_new_tokens=ANSWER_TOKENS, batch=len(pairs))
     evaluation = evaluate_model(writer, pairs, Databases(database))
     write_predictions(answers, pairs, evaluation)
     return evaluation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from luciola.config.ranges import Count, NotNegative, SettingError, UpToHalf
 from luciola.config.training import TrainingConfig
@@ -30,8 +31,12 @@ class SqlConfig(TrainingConfig):
     """Put the cell values that a question mentions behind it."""
     types: bool = False
     """Show the type of every column."""
+    prompt: Literal["house", "copying"] = "house"
+    """house: few tokens, shared by all questions; copying: for databases that were never seen."""
     augment: bool = False
-    """Other names, tables and words in every epoch: for databases that were never seen."""
+    """Other names, tables and words in every epoch, with prompt=copying."""
+    spoken: str = ""
+    """File in the format of Spider's tables.json with what people call tables and columns."""
 
     epochs: NotNegative = 3.0
     """Passes over the pairs."""
@@ -45,5 +50,7 @@ class SqlConfig(TrainingConfig):
         for name in ("database", "pairs"):
             if not getattr(self, name):
                 raise SettingError((name,), "must not be empty")
+        if self.augment and self.prompt != "copying":
+            raise SettingError(("augment",), "needs prompt=copying")
         if self.eval_pairs and self.eval_fraction:
             raise SettingError(("eval_fraction",), "and eval_pairs are both given; one is enough")

@@ -52,6 +52,7 @@ class Writer:
         model: bundled name, folder, GGUF file or hub id.
         device: "auto", "cpu" or "cuda".
         max_new_tokens: longest SQL.
+        batch: questions answered at once; None: as many as the device answers fastest.
         progress: called now and then with (answers finished, answers in all).
 
     Raises: ModelError if the model cannot be loaded.
@@ -63,6 +64,7 @@ class Writer:
         *,
         device: str = "auto",
         max_new_tokens: int = 160,
+        batch: int | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
@@ -72,7 +74,7 @@ class Writer:
         loaded: Any = load_for_answers(str(model), best_device(device))
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
         ends = set(self.renderer.end_ids())
-        self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer)
+        self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
         self.sampler.progress = progress
 
     def read(self, database: str | Path) -> Reading:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from luciola.errors import ModelError
 from luciola.runs.atomic import write_atomically
@@ -23,13 +24,14 @@ class Expertise:
         database: the one it was trained on; "" for a model of many databases.
         mentions: whether the cell values that a question mentions follow it.
         types: whether columns are shown with their types.
-        question_first: whether the question also stands before the schema.
+        prompt: "house", the schema in the fewest tokens, which is the same for all questions; or
+            "copying", written for databases that were never seen (`specialist.augment.render`).
     """
 
     database: str = ""
     mentions: bool = True
     types: bool = False
-    question_first: bool = False
+    prompt: Literal["house", "copying"] = "house"
 
     def save(self, folder: Path) -> None:
         """Write it into a model's folder."""

@@ -5,6 +5,7 @@ on.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,20 @@ from luciola.methods.stream import Rendered
 from luciola.models.load import load_tokenizer
 from luciola.runs.recipe import run_name
 from luciola.specialist.asking import token_counter
+from luciola.specialist.augment.augmenter import Pool
+from luciola.specialist.augment.example import Blueprint, Prepared
+from luciola.specialist.augment.pieces import UnresolvedSqlError
+from luciola.specialist.augment.source import blueprint
+from luciola.specialist.augment.source import prepared as prepare_example
+from luciola.specialist.augment.spoken import read_spoken
+from luciola.specialist.augment.stream import Augmented
 from luciola.specialist.evaluating import Databases
 from luciola.specialist.expertise import Expertise
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
 from luciola.sql.normalize import normalize
+from luciola.sql.schema import read_schema
+from luciola.sql.values import ValueIndex
 from luciola.types import Tokens
 
 if TYPE_CHECKING:
@@ -78,10 +88,16 @@ def train_specialist(
         database="" if Databases(config.database).is_folder else config.database,
         mentions=config.mentions,
         types=config.types,
+        prompt=config.prompt,
     )
-    examples = make_examples(config, lessons.training, expertise, tokenizer)
+    make = make_copying_examples if config.prompt == "copying" else make_examples
+    examples = make(config, lessons.training, expertise, tokenizer)
     name = run_name("sql", config.model, config.database, as_mapping(config))
-    result = train(config, examples, tokenizer, name, dry_run=dry_run, fresh=fresh, show=show)
+    workers = min(4, max(0, (os.cpu_count() or 1) - 2)) if config.augment else 0
+    result = train(
+        config, examples, tokenizer, name,
+        dry_run=dry_run, fresh=fresh, show=show, workers=workers,
+    )  # fmt: skip
     if result.ending in ("finished", "stopped early"):
         expertise.save(result.model)
     return result
@@ -112,6 +128,81 @@ def make_examples(
         notes=(f"{config.pairs}: {len(pairs):,} pairs of question and SQL",),
         shared_prefixes=saves_work(usable),
     )
+
+
+def make_copying_examples(
+    config: SqlConfig,
+    pairs: Sequence[Pair],
+    expertise: Expertise,
+    tokenizer: PreTrainedTokenizerBase,
+) -> Examples:
+    """The pairs in the copying prompt, varied in every epoch where the recipe wants it.
+
+    Pairs whose SQL does not fit their schema are left out, with a notice.
+    """
+    shapes = Shapes(config, expertise)
+    prepared: list[Prepared] = []
+    kept: list[Pair] = []
+    for pair in pairs:
+        try:
+            prepared.append(shapes.example(pair))
+            kept.append(pair)
+        except UnresolvedSqlError as error:
+            log.info("%s is left out: %s", pair.origin, error.message)
+    source = Augmented(
+        examples=prepared,
+        origins=[pair.origin for pair in kept],
+        pool=Pool.of(shapes.blueprints.values()),
+        renderer=Renderer(tokenizer),
+        max_length=config.max_length,
+        run_seed=config.seed,
+        varied=config.augment,
+    )
+    if not kept:
+        raise DataError("no pair's SQL fits its database", path=config.pairs)
+    looked = [source.tokens(index, 0) for index in range(min(len(source), 500))]
+    left_out = len(pairs) - len(kept)
+    notes = [f"{config.pairs}: {len(pairs):,} pairs of question and SQL, {left_out} left out"]
+    if len(source) > len(looked):
+        notes.append(f"token figures are of the first {len(looked)} of {len(source):,} pairs")
+    return Examples(
+        source=source,
+        order=Order((len(source),), (1.0,), config.seed),
+        held_out=(),
+        statistics=statistics(looked, config.max_length),
+        notes=tuple(notes),
+        shared_prefixes=False,
+    )
+
+
+class Shapes:
+    """The databases of a recipe's pairs as augmentation reads them, each read once."""
+
+    def __init__(self, config: SqlConfig, expertise: Expertise) -> None:
+        self.databases = Databases(config.database)
+        self.spoken = read_spoken(config.spoken)
+        self.mentions = expertise.mentions
+        self.blueprints: dict[str, Blueprint] = {}
+        self._values: dict[str, ValueIndex] = {}
+
+    def example(self, pair: Pair) -> Prepared:
+        """A pair, prepared.
+
+        Raises: UnresolvedSqlError where its SQL does not fit the schema.
+        """
+        place = self.databases.of(pair)
+        if place not in self.blueprints:
+            self._read(place, pair.database)
+        mentions = self._values[place].mentioned(pair.question) if self.mentions else ()
+        return prepare_example(self.blueprints[place], pair.question, pair.query, mentions)
+
+    def _read(self, place: str, name: str) -> None:
+        schema = read_schema(place)
+        values = ValueIndex.read(place, schema)
+        known = {mention for found in values.places.values() for mention in found}
+        ordered = sorted(known, key=lambda one: (one.table, one.column, one.value))
+        self.blueprints[place] = blueprint(name, schema, ordered, self.spoken.get(name))
+        self._values[place] = values
 
 
 def render_pairs(
