@@ -8,25 +8,8 @@ from typing import Any
 
 import gguf
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
-from support import VOCABULARY, build_llama
-
-TEMPLATE = "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}"
-
-
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer over printable ASCII, with an end token and a chat template."""
-    printable = sorted(pre_tokenizers.ByteLevel.alphabet())[: VOCABULARY - 3]
-    vocabulary = {word: index for index, word in enumerate([*printable, "Ġ", "se"])}
-    vocabulary["<end>"] = len(vocabulary)
-    words = Tokenizer(models.BPE(vocab=vocabulary, merges=[("s", "e")]))
-    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>")
-    tokenizer.chat_template = TEMPLATE
-    return tokenizer
+from support import TEMPLATE, build_llama, build_tokenizer
 
 
 def write_gguf(file: Path, *, architecture: str = "llama", seed: int = 0) -> None:

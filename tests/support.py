@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 VOCABULARY = 97
 
 
-def build_llama(*, attention: str = "luciola", seed: int = 0, layers: int = 2) -> LlamaForCausalLM:
+def build_llama(
+    *, attention: str = "luciola", seed: int = 0, layers: int = 2, sharpness: float = 8
+) -> LlamaForCausalLM:
     """A random Llama with grouped heads and tied embeddings, float32."""
     from luciola.models.attention import register
 
@@ -29,5 +35,47 @@ def build_llama(*, attention: str = "luciola", seed: int = 0, layers: int = 2) -
     with torch.no_grad():  # sharp enough that a leak shows
         for parameter in model.parameters():
             if parameter.ndim == 2:
-                parameter.mul_(8)
+                parameter.mul_(sharpness)
     return model
+
+
+TEMPLATE = "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}"
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer over printable ASCII, with an end token and a chat template."""
+    printable = sorted(pre_tokenizers.ByteLevel.alphabet())[: VOCABULARY - 3]
+    vocabulary = {word: index for index, word in enumerate([*printable, "Ġ", "se"])}
+    vocabulary["<end>"] = len(vocabulary)
+    words = Tokenizer(models.BPE(vocab=vocabulary, merges=[("s", "e")]))
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="<end>")
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<{{ message.role }}>{{ message.content }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def write_model(folder: Path) -> Path:
+    """A two-layer model and its tokenizer, as save_pretrained writes them."""
+    build_llama(attention="sdpa").save_pretrained(str(folder))
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+def write_chats(path: Path, rows: int = 24) -> Path:
+    """Chats whose answers follow from their questions."""
+    lines = []
+    for number in range(rows):
+        question, reply = f"what is {number}+{number % 5}?", str(number + number % 5)
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
+        lines.append(json.dumps({"messages": turns}))
+    path.write_text("\n".join(lines) + "\n")
+    return path

@@ -100,13 +100,15 @@ def test_a_dry_run_counts_and_writes_nothing(model_folder: Path, chats: Path) ->
 def test_long_examples_are_cut_with_a_notice(
     model_folder: Path, chats: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Questions alone have over 20 tokens, so at 30 some answers are cut, and at 10 none is left."""
+    """Questions alone have over 20 tokens, so at 30 some answers are cut, and at 10 none is
+    left.
+    """
     settings = {**FAST, "model": str(model_folder), "data": str(chats)}
     with pytest.raises(DataError, match="no example has a trained token within max_length=10"):
         luciola.sft(**{**settings, "max_length": 10})
-    process = train(*words(**{**settings, "max_length": 41, "max_steps": 1}))
+    process = train(*words(**{**settings, "max_length": 32, "max_steps": 1}))
     output, _ = process.communicate(timeout=100)
-    assert "examples are cut: longer than 41 tokens" in output
+    assert "examples are cut: longer than 32 tokens" in output
 
 
 @pytest.mark.parametrize(

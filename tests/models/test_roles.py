@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from support import build_llama
 
 from luciola.data.rows import Tree, packed_rows, padded_rows, tree_rows
 from luciola.models.batch import Batch
 from luciola.models.roles import Policy, embedding_noise, example_lengths
+from support import build_llama
 
 
 def test_noise_stays_within_alpha_over_the_root_of_length_times_width() -> None:

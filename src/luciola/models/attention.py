@@ -80,6 +80,7 @@ def _key_spans(index: int, starts: Sequence[int], parents: Sequence[int]) -> lis
     return [own] if parent == ROOT else [(starts[parent], starts[parent + 1]), own]
 
 
+@torch.compiler.disable  # layouts differ from step to step: traced, each would be compiled anew
 def attend(
     module: torch.nn.Module,
     query: Tensor,

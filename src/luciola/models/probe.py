@@ -67,7 +67,7 @@ def _compare(
     moved = max(_distance(beside_others[i], together[i]) for i in together if i != first)
     off = max(_distance(together[i], alone[i]) for i in together)
     low = autocast or any(p.dtype != torch.float32 for p in model.parameters())
-    log.info("%s rows: moved by neighbours %.1e, off from alone %.1e", kind, moved, off)
+    log.debug("%s rows: moved by neighbours %.1e, off from alone %.1e", kind, moved, off)
     return moved <= _NEIGHBOUR_TOLERANCE and off <= _ALONE_TOLERANCE[low]
 
 

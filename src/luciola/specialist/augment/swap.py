@@ -16,15 +16,13 @@ from luciola.specialist.augment.draft import Draft, DraftColumn, DraftTable
 from luciola.specialist.augment.example import Literal
 from luciola.specialist.augment.words import inflected_like, invented, lemma
 
-FIXED = frozenset(
-    """
+FIXED_WORDS = """
     id ids code of the a an in on at to for from by with and or not no is be have do all each
     number num count total average avg maximum minimum max min sum most least more less than
     many much first last order by year date time day month between different distinct same
     other which what who how where when old new high low long short top bottom any both either
-    per list show find give return name names
-    """.split()
-)
+    per list show find give return name names"""
+FIXED = frozenset(FIXED_WORDS.split())
 """Words that questions use for more than naming a column."""
 
 
