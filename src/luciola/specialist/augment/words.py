@@ -23,13 +23,23 @@ IRREGULAR = {
 }  # fmt: skip
 _PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 _SAME = {"staff", "status", "series", "news", "species", "have", "be", "this"}
-_PARTS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^\W\d_A-Za-z]+")
+_RUNS = re.compile(r"[^\W\d_]+|\d+")
+_CAPITALS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 
 
 @cache
 def split_words(name: str) -> tuple[str, ...]:
-    """The lower-case words of an identifier: "OrderItem_ids" gives ("order", "item", "ids")."""
-    return tuple(part.lower() for part in _PARTS.findall(name)) or (name.lower(),)
+    """The lower-case words of an identifier: "OrderItem_ids" gives ("order", "item", "ids").
+
+    Capitals begin a word in ASCII names only.
+    """
+    runs = _RUNS.findall(name)
+    parts = [p for run in runs for p in (_CAPITALS.findall(run) if _is_latin(run) else [run])]
+    return tuple(part.lower() for part in parts if part) or (name.lower(),)
+
+
+def _is_latin(run: str) -> bool:
+    return run.isascii() and run.isalpha()
 
 
 @cache
