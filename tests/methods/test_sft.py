@@ -98,17 +98,15 @@ def test_a_dry_run_counts_and_writes_nothing(model_folder: Path, chats: Path) ->
 
 
 def test_long_examples_are_cut_with_a_notice(
-    model_folder: Path, chats: Path, capsys: pytest.CaptureFixture[str]
+    model_folder: Path, chats: Path
 ) -> None:
-    """Questions alone have over 20 tokens, so at 30 some answers are cut, and at 10 none is
-    left.
-    """
+    """Prompts have 28 tokens and more: at 10 no answer is left; at 32 some are cut."""
     settings = {**FAST, "model": str(model_folder), "data": str(chats)}
     with pytest.raises(DataError, match="no example has a trained token within max_length=10"):
         luciola.sft(**{**settings, "max_length": 10})
     process = train(*words(**{**settings, "max_length": 32, "max_steps": 1}))
     output, _ = process.communicate(timeout=100)
-    assert "examples are cut: longer than 32 tokens" in output
+    assert "cut at 32 tokens: 14 examples" in output
 
 
 @pytest.mark.parametrize(
