@@ -50,9 +50,10 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("name", "model", "download", "on disk", "licence", "present", "folder", box=None)
+    table = Table("name", "model", "download", "on disk", "licence", "present", box=None)
+    table.add_column("folder", overflow="fold")  # a path that is cut off is of no use
     for name, model in catalogue.CATALOGUE.items():
         sizes = (f"{size / 1e6:.0f} MB" for size in (model.download_bytes, model.disk_bytes))
         present = "yes" if catalogue.is_present(name) else "no"
         table.add_row(name, model.title, *sizes, model.licence, present, str(catalogue.path(name)))
-    Console(soft_wrap=True).print(table)
+    Console().print(table)
