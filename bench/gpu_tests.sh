@@ -2,4 +2,4 @@
 # The tests that need a GPU; everything else runs with `make test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PYTHONPATH="src${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python3}" -m pytest -q -s -m gpu tests "$@"
+PYTHONPATH="src${PYTHONPATH:+:$PYTHONPATH}" exec "${PYTHON:-python3}" -m pytest -q -s -m gpu tests/gpu "$@"

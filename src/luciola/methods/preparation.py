@@ -144,7 +144,7 @@ def make_deterministic(wanted: bool) -> None:
     """Bit-exact kernels on the GPU, at some cost; on the CPU they are exact anyway."""
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(wanted, warn_only=True)
+    torch.use_deterministic_algorithms(wanted)
 
 
 def optimizer_for(config: TrainingConfig, trainee: Trainee) -> torch.optim.Optimizer:
