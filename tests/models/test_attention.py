@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, Gemma2Config, MistralConfig
 
 from luciola.data.rows import Row, Tree, packed_rows, padded_rows, tree_rows
-from luciola.models.attention import Layout
+from luciola.models.attention import Layout, computing_dtype
 from luciola.models.batch import Batch, logits_of
 from luciola.models.probe import isolates
 from luciola.models.roles import Policy
@@ -135,3 +135,11 @@ def _tiny(config_class: Any, **settings: Any) -> Any:
         num_attention_heads=4, num_key_value_heads=2, pad_token_id=0, **settings,
     )  # fmt: skip
     return AutoModelForCausalLM.from_config(config, attn_implementation="luciola")
+
+
+def test_attention_is_computed_in_the_type_of_autocast() -> None:
+    """A float32 query under bfloat16 autocast takes the bfloat16 path, and only there."""
+    query = torch.zeros(1, 2, 3, 4)
+    assert computing_dtype(query) == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert computing_dtype(query) == torch.bfloat16

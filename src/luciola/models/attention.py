@@ -114,14 +114,27 @@ def attend(
         if others.get(feature) is not None:
             raise ValueError(f"packed rows do not support attention with {feature}")
     window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
-    if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16) and not dropout:
-        return _varlen(query, key, value, layout, scaling, window), None
+    kind = computing_dtype(query)
+    if query.is_cuda and kind in (torch.bfloat16, torch.float16) and not dropout:
+        q, k, v = query.to(kind), key.to(kind), value.to(kind)
+        return _varlen(q, k, v, layout, scaling, window), None
     if query.device.type == "cpu":  # SDPA's backward pass is a third faster here in float32
         with torch.autocast("cpu", enabled=False):
             q, k, v = query.float(), key.float(), value.float()
             out = _by_segment(q, k, v, layout, scaling, dropout, window)
             return out.to(query.dtype), None
     return _by_segment(query, key, value, layout, scaling, dropout, window), None
+
+
+def computing_dtype(query: Tensor) -> torch.dtype:
+    """The type that attention is computed in: autocast's where that is on, whatever the query's.
+
+    Rotary embeddings turn queries back into float32 where the weights are float32. SDPA would cast
+    them once more, and its cuDNN kernel plans anew for every segment length: 4 s a step on an H100.
+    """
+    if torch.is_autocast_enabled(query.device.type):
+        return torch.get_autocast_dtype(query.device.type)
+    return query.dtype
 
 
 def _by_segment(

@@ -39,7 +39,7 @@ def save_model(
 
 def _save_weights(model: Any, folder: Path, name: str) -> None:
     if hasattr(model, "peft_config"):
-        model.save_pretrained(str(folder))
+        model.save_pretrained(str(folder), save_embedding_layers=False)
         return
     kept = original_dtype(name)
     weights = {n: t.to(kept) if t.is_floating_point() else t for n, t in model.state_dict().items()}
