@@ -18,4 +18,3 @@ def test_parts_are_kept_apart() -> None:
 
 def test_seeds_fit_a_signed_64_bit_integer() -> None:
     assert all(0 <= seed("x", i) < 2**63 for i in range(1000))
-

@@ -1,4 +1,6 @@
-"""Luciola: train, align and serve a language model of your own on one GPU, and ask your own database."""
+"""Luciola: train, align and serve a language model of your own on one GPU, and ask your own
+database.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the heavy parts only when they are used, so that `import luciola` takes milliseconds."""
+    """Import the heavy parts only when they are used, so that `import luciola` takes
+    milliseconds.
+    """
     if name == "sft":
         from luciola.methods.sft import sft
 

@@ -17,7 +17,8 @@
         ├── SqlSizeError       its result is larger than allowed
         └── SqlMemoryError     it needed more memory than allowed
 
-A LuciolaError never shows a traceback on the command line; anything else is our own bug and keeps its trace.
+A LuciolaError never shows a traceback on the command line; anything else is our own bug and keeps
+its trace.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Randomness by address: a seed is a hash of where it is used, so there is nothing to save or restore."""
+"""Randomness by address: a seed is a hash of where it is used, so there is nothing to save or
+restore.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from hashlib import blake2b
 def seed(*address: str | int) -> int:
     """A 63-bit seed from an address such as (run seed, "dropout", step, micro-batch).
 
-    Equal addresses give equal seeds on every machine and Python version; different ones are independent
-    for all practical purposes. Source: BLAKE2b (RFC 7693) over the parts, each with its type and length.
+    Equal addresses give equal seeds on every machine and Python version; different ones are
+    independent for all practical purposes. Source: BLAKE2b (RFC 7693) over the parts, each with its
+    type and length.
     """
     digest = blake2b(digest_size=8)
     for part in address:

@@ -1,4 +1,5 @@
-"""The nouns that the packages hand to each other: examples, tokens, requests, samples, and the protocols.
+"""The nouns that the packages hand to each other: examples, tokens, requests, samples, and the
+protocols.
 
 Torch-free, so that data, templates and text-to-SQL work without it.
 """
@@ -43,7 +44,9 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Completion:
-    """Raw text after raw text, without a chat template; `completion` and the end token are trained."""
+    """Raw text after raw text, without a chat template; `completion` and the end token are
+    trained.
+    """
 
     prompt: str
     completion: str
@@ -76,7 +79,8 @@ class Tokens:
 
     Args:
         ids: (T,) int32 token ids.
-        trained: (T,) bool, True where the token itself is a target of the loss. The first token never is.
+        trained: (T,) bool, True where the token itself is a target of the loss. The first token
+            never is.
         origin: where it came from.
         prefix: number of leading tokens that this example shares with others of its data set
             (a system prompt, a schema) and that are never trained; 0 where nothing is shared.
@@ -104,7 +108,9 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """`n` answers to one prompt; settings and seed belong to the row, so batching changes nothing."""
+    """`n` answers to one prompt; settings and seed belong to the row, so batching changes
+    nothing.
+    """
 
     prompt: Sequence[int]
     n: int = 1
@@ -121,7 +127,8 @@ class Sample:
     Args:
         request: index of its request.
         ids: the answer's tokens, the end token included where it was sampled.
-        logprobs: log-probability of each token under the distribution that was really sampled, in nats.
+        logprobs: log-probability of each token under the distribution that was really sampled, in
+            nats.
         finish: why it ended.
         version: the weights that made it.
     """

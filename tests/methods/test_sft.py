@@ -97,9 +97,7 @@ def test_a_dry_run_counts_and_writes_nothing(model_folder: Path, chats: Path) ->
     assert not Path("runs").exists()
 
 
-def test_long_examples_are_cut_with_a_notice(
-    model_folder: Path, chats: Path
-) -> None:
+def test_long_examples_are_cut_with_a_notice(model_folder: Path, chats: Path) -> None:
     """Prompts have 28 tokens and more: at 10 no answer is left; at 32 some are cut."""
     settings = {**FAST, "model": str(model_folder), "data": str(chats)}
     with pytest.raises(DataError, match="no example has a trained token within max_length=10"):

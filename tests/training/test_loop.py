@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -171,7 +172,7 @@ def test_a_damaged_checkpoint_is_named(samples: Any, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(samples: Any) -> None:
-    """The error names the step and the examples' lines."""
+    """The error names the step, counted from 1 as progress does, and the examples' lines."""
     group = samples(LENGTHS)
     loop = build(group)
     before = weights(loop)
@@ -183,7 +184,7 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(samples: Any) 
         return terms
 
     loop.method.loss = broken  # type: ignore[method-assign]
-    with pytest.raises(TrainingError, match=r"nan.*step 0.*made\.jsonl:\d+"):
+    with pytest.raises(TrainingError, match=r"nan.*step 1,.*made\.jsonl:\d+"):
         loop.run()
     assert torch.equal(before, weights(loop))
 
@@ -191,17 +192,40 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(samples: Any) 
 def test_evaluation_stops_a_run_that_no_longer_gains_and_keeps_its_best_weights(
     samples: Any, tmp_path: Path
 ) -> None:
-    """Held-out answers are unrelated, so the loss on them soon rises; patience 1 ends the run."""
+    """Held-out answers are unrelated, so the loss on them soon rises; patience 1 ends the run.
+
+    The first evaluation comes before the first checkpoint, so nothing has made the folder yet.
+    """
     held_out = samples([20] * 6, seed=9)
+    folder = tmp_path / "checkpoints"
     loop = build(
-        samples(LENGTHS), lora=False, held_out=held_out, folder=tmp_path, eval_every=1, patience=1
+        samples(LENGTHS), lora=False, held_out=held_out, folder=folder, eval_every=1, patience=1
     )
     outcome = loop.run()
     assert outcome.ending == "stopped early"
     assert outcome.counters.step == outcome.counters.best_step + 1
-    best = checkpoint.load_weights(tmp_path / "best.safetensors")
+    best = checkpoint.load_weights(folder / "best.safetensors")
     checkpoint.restore(best, loop.parameters)
     assert loop.evaluate()["eval/loss"] == pytest.approx(outcome.counters.best_loss, rel=1e-6)
+
+
+def test_a_full_disk_leaves_the_best_weights_before(samples: Any, tmp_path: Path) -> None:
+    """Rust reports the full disk in words of its own; the file is the old one, whole."""
+    best = tmp_path / "best.safetensors"
+    loop = build(samples(LENGTHS), folder=tmp_path)
+    loop._judge(2.0)
+    before = best.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(
+            checkpoint.StorageError, match=r"best\.safetensors could not be written"
+        ):
+            loop._judge(1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert best.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [best]
 
 
 def test_the_last_step_of_an_epoch_may_be_smaller_and_counts_by_its_tokens(samples: Any) -> None:

@@ -1,9 +1,9 @@
 """Rows: how a step's examples are laid out for the model, in numpy.
 
-Three layouts of the same examples, with the same loss and gradients: padded (a matrix, one example a
-row), packed (one flat row, side by side) and tree (one flat row, branches after their common prefix, which
-is computed once). The examples of a step are fixed before they are laid out, so that packing changes
-speed and memory and never the result.
+Three layouts of the same examples, with the same loss and gradients: padded (a matrix, one example
+a row), packed (one flat row, side by side) and tree (one flat row, branches after their common
+prefix, which is computed once). The examples of a step are fixed before they are laid out, so that
+packing changes speed and memory and never the result.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def packed_rows(samples: Sequence[Tokens], capacity: int) -> list[Row]:
 
 @dataclass(frozen=True)
 class Tree:
-    """Examples that begin with the same `prefix` tokens; a single example is a tree with prefix 0."""
+    """Examples that begin with the same `prefix` tokens; a single example is a tree with prefix
+    0.
+    """
 
     prefix: int
     members: tuple[int, ...]

@@ -80,7 +80,8 @@ def _key_spans(index: int, starts: Sequence[int], parents: Sequence[int]) -> lis
     return [own] if parent == ROOT else [(starts[parent], starts[parent + 1]), own]
 
 
-@torch.compiler.disable  # layouts differ from step to step: traced, each would be compiled anew
+# layouts differ from step to step: traced, each would be compiled anew
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     module: torch.nn.Module,
     query: Tensor,

@@ -35,15 +35,23 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     Raises: StorageError where the disk is full or the folder cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = _beside(path, WRITING)
+    with replacing_file(path, len(data)) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def replacing_file(final: Path, needed_bytes: int | None = None) -> Iterator[Path]:
+    """Yield the path of a file to write; at the end of the block it takes the place of `final`.
+
+    Raises: StorageError as `replacing_folder` does.
+    """
+    temporary = _beside(final, WRITING)
     try:
-        with storage_errors(path, len(data)):
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-            _flush_folder(path.parent)
+        with storage_errors(final, needed_bytes):
+            yield temporary
+            _flush(temporary, os.O_RDWR)
+            temporary.replace(final)
+            _flush_folder(final.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+STOPPING = "stopping after this step, and saving; Ctrl-C again stops at once"
+
 
 class Interrupt:
-    """Whether somebody asked the run to stop."""
+    """Whether somebody asked the run to stop.
 
-    def __init__(self) -> None:
+    Args:
+        note: told so, for people: a long evaluation may follow the step.
+    """
+
+    def __init__(self, note: Callable[[str], None]) -> None:
         self.asked = False
+        self._note = note
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.asked:  # the second time means now
             raise KeyboardInterrupt
         self.asked = True
+        # Not here: the signal may have stopped the main thread in the middle of printing.
+        threading.Thread(target=self._note, args=(STOPPING,), daemon=True).start()
 
 
 @contextmanager
-def interruptible() -> Iterator[Interrupt]:
-    """Within it Ctrl-C and SIGTERM only set `asked`; a second one stops at once."""
-    interrupt = Interrupt()
+def interruptible(note: Callable[[str], None]) -> Iterator[Interrupt]:
+    """Within it Ctrl-C and SIGTERM only set `asked`; a second one stops at once.
+
+    Args:
+        note: shows a line to a person.
+    """
+    interrupt = Interrupt(note)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # signals reach the main thread only
         return

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol
 import torch
 from torch import nn
 
+from luciola.runs.atomic import replacing_file
 from luciola.training import checkpoint
 from luciola.training.interrupt import Interrupt, interruptible
 from luciola.training.method import B, Method
@@ -97,7 +98,7 @@ class Loop(Generic[B]):
     def run(self) -> Outcome:
         """Train to the end, from the newest checkpoint where there is one."""
         self._resume()
-        with interruptible() as interrupt:
+        with interruptible(self.log.note) as interrupt:
             return Outcome(self._steps(interrupt), self.counters)
 
     def _steps(self, interrupt: Interrupt) -> str:
@@ -188,9 +189,9 @@ class Loop(Generic[B]):
         if self.best_weights is None or not self.world.is_main:
             return
         values = self.parameters if self.average is None else self.average.values
-        temporary = self.best_weights.with_suffix(".tmp")
-        checkpoint.save_weights(values, temporary)
-        temporary.replace(self.best_weights)
+        self.best_weights.parent.mkdir(parents=True, exist_ok=True)  # before the first checkpoint
+        with replacing_file(self.best_weights) as temporary:
+            checkpoint.save_weights(values, temporary)
 
     def _save_if_due(self) -> None:
         every, step = self.settings.save_every, self.counters.step

@@ -65,7 +65,7 @@ def optimizer_step(
         optimizer.zero_grad(set_to_none=True)
         raise TrainingError(
             f"the loss is {means['loss']} and the gradient's norm {means['grad_norm']} "
-            f"at step {step}, in the batch of {method.describe(micro_batches)}",
+            f"at step {step + 1}, in the batch of {method.describe(micro_batches)}",
             remedy="Look at these examples with `luciola data show`; "
             "try a smaller lr or precision=fp32.",
         )
