@@ -218,9 +218,7 @@ def test_a_full_disk_leaves_the_best_weights_before(samples: Any, tmp_path: Path
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with pytest.raises(
-            checkpoint.StorageError, match=r"best\.safetensors could not be written"
-        ):
+        with pytest.raises(checkpoint.StorageError, match="best.safetensors could not"):
             loop._judge(1.0)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
