@@ -13,7 +13,12 @@ VOCABULARY = 97
 
 
 def build_llama(
-    *, attention: str = "luciola", seed: int = 0, layers: int = 2, sharpness: float = 8
+    *,
+    attention: str = "luciola",
+    seed: int = 0,
+    layers: int = 2,
+    sharpness: float = 8,
+    context: int = 256,
 ) -> LlamaForCausalLM:
     """A random Llama with grouped heads and tied embeddings, float32."""
     from luciola.models.attention import register
@@ -27,7 +32,7 @@ def build_llama(
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=256,
+        max_position_embeddings=context,
         tie_word_embeddings=True,
         attn_implementation=attention,
     )
@@ -61,9 +66,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, *, context: int = 256) -> Path:
     """A two-layer model and its tokenizer, as save_pretrained writes them."""
-    build_llama(attention="sdpa").save_pretrained(str(folder))
+    build_llama(attention="sdpa", context=context).save_pretrained(str(folder))
     tokenizer = build_tokenizer()
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(str(folder))
