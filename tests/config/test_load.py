@@ -47,7 +47,8 @@ def test_a_number_that_yaml_reads_as_a_string_becomes_a_number(tmp_path: Path) -
         ("a.jsonl", [("a.jsonl", 1.0)]),
         ("a.jsonl@0.5", [("a.jsonl", 0.5)]),
         ("me@home.jsonl", [("me@home.jsonl", 1.0)]),
-        ("a, b.jsonl", [("a, b.jsonl", 1.0)]),
+        ("a.jsonl@0.5,b.jsonl", [("a.jsonl", 0.5), ("b.jsonl", 1.0)]),
+        ("a, b.jsonl", [("a", 1.0), ("b.jsonl", 1.0)]),
         ("[a.jsonl, b.jsonl@2]", [("a.jsonl", 1.0), ("b.jsonl", 2.0)]),
         ("{path: a.jsonl, weight: 3}", [("a.jsonl", 3.0)]),
         ("[{path: a.jsonl, weight: 1e-1}, b.jsonl]", [("a.jsonl", 0.1), ("b.jsonl", 1.0)]),
@@ -58,6 +59,11 @@ def test_data_is_written_as_a_path_a_list_or_mappings(
 ) -> None:
     wanted = tuple(DataSource(*source) for source in sources)
     assert load(SftConfig, None, ["model=m", f"data={text}"]).data == wanted
+
+
+def test_a_file_whose_name_holds_a_comma_is_one_file() -> None:
+    Path("a, b.jsonl").touch()
+    assert load(SftConfig, None, ["model=m", "data=a, b.jsonl"]).data == (DataSource("a, b.jsonl"),)
 
 
 def test_a_list_of_words_is_written_with_commas_or_brackets() -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from luciola.config.names import nearest
@@ -46,7 +47,7 @@ class Shaper:
             return self._part(kind, value, place)
         if get_origin(kind) is tuple:
             item = get_args(kind)[0]
-            items = enumerate(_items(item, value))
+            items = enumerate(_items(value))
             return [self._value(item, value, (*place, index)) for index, value in items]
         return _scalar(kind, value)
 
@@ -60,11 +61,11 @@ class Shaper:
         return self._tree(cls, value, place) if isinstance(value, Mapping) else value
 
 
-def _items(item: Any, value: Any) -> Sequence[Any]:
-    """A list from a list, from one item, or from `a,b`. Paths may hold commas and are not split."""
+def _items(value: Any) -> Sequence[Any]:
+    """A list from a list, from one item, or from `a,b`; a file whose name holds a comma is one."""
     if value is None:
         return []
-    if isinstance(value, str) and not is_part(bare(item)):
+    if isinstance(value, str) and not Path(value).expanduser().exists():
         return [part.strip() for part in value.split(",") if part.strip()]
     return value if isinstance(value, list | tuple) else [value]
 
