@@ -1,0 +1,73 @@
+"""The pages name only what exists, and their commands are understood."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from luciola.cli.settings import split_words
+from luciola.cli.sql import _named_database
+from luciola.config import load
+from luciola.config.sft import SftConfig
+from luciola.config.sql import SqlConfig
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+EVERYTHING = "\n".join(TEXTS.values())
+
+
+def commands(verb: str) -> list[str]:
+    """What follows `luciola VERB` on a line of its own, without the remark beside it."""
+    found = re.findall(rf"^(?:\$ )?luciola {verb} (.+)$", EVERYTHING, re.MULTILINE)
+    return sorted({re.split(r"\s{2,}", line)[0] for line in found if "--help" not in line})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", TEXTS[page.name]):
+        if target.startswith("https://"):
+            continue
+        file, _, heading = target.partition("#")
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in {h.lower().replace(" ", "-") for h in headings}, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_files_that_a_page_names_exist(page: Path) -> None:
+    for name in re.findall(r"`([\w/.-]+/[\w/.-]+\.(?:py|sh|yaml))`", TEXTS[page.name]):
+        places = [ROOT / name, ROOT / "src" / "luciola" / name, ROOT / "docs" / name]
+        assert any(place.exists() for place in places), name
+
+
+def test_no_page_names_a_place_of_one_machine() -> None:
+    assert not re.findall(r"(?:^|[\s(`\"'])/(?:home|root|tmp|work|mnt)/", EVERYTHING)
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(commands("train sft")) >= 5
+    assert len(commands("sql train")) >= 3
+
+
+@pytest.mark.parametrize("line", commands("train sft"))
+def test_fine_tuning_commands_are_understood(line: str) -> None:
+    words = [word for word in shlex.split(line, comments=True) if not word.startswith("--")]
+    settings = [word for word in words if not word.endswith(".yaml")]
+    load(SftConfig, None, ["model=m", "data=d", *split_words(settings)[1]])
+
+
+@pytest.mark.parametrize("line", commands("sql train"))
+def test_specialist_commands_are_understood(line: str) -> None:
+    line = re.sub(r"--pairs (\S+)", r"pairs=\1", line)
+    words = [word for word in shlex.split(line, comments=True) if not word.startswith("--")]
+    if words[0].endswith(".yaml"):
+        assert (ROOT / words[0]).is_file()
+        words = words[1:]
+    settings = split_words(_named_database(words))[1] if words else []
+    load(SqlConfig, None, ["model=m", "database=d", "pairs=p", *settings])
