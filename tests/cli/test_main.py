@@ -236,6 +236,19 @@ def test_statistics_stay_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["HF_HUB_DISABLE_TELEMETRY"] == "1"
 
 
+@pytest.mark.parametrize(("rank", "said"), [("0", "saved\n  → again\n"), ("1", "")])
+def test_an_interrupted_run_ends_in_how_to_go_on(
+    rank: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told once, by the main process, and no "interrupted" after it; the status is Ctrl-C's."""
+    from luciola.cli import train
+
+    result = SimpleNamespace(text="saved\n  → again", ending="interrupted")
+    monkeypatch.setenv("RANK", rank)
+    assert errors.run_clearly(lambda: train.tell(result) or 0, debug=False) == 130  # type: ignore[arg-type, func-returns-value]
+    assert capsys.readouterr() == (said, "")
+
+
 def test_training_gets_the_recipe_and_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     fake = type(sys)("luciola.methods.sft")
@@ -246,5 +259,6 @@ def test_training_gets_the_recipe_and_the_flags(monkeypatch: pytest.MonkeyPatch)
 
     fake.run = run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "luciola.methods.sft", fake)
+    Path("d").touch()
     assert main(["train", "sft", "model=m", "data=d", "lr=2e-4", "--dry-run", "--fresh"]) == 0
     assert seen == [0.0002, True, True]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from luciola.cli.errors import INTERRUPTED, Ended
 from luciola.cli.questions import shown
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _train(folder: Path, database: Path, device: str, *, fresh: bool) -> tuple[s
     result = train_specialist(config, fresh=fresh)
     if result.ending == "interrupted":
         typer.echo(result.text)
-        raise typer.Exit(130)
+        raise Ended(INTERRUPTED)
     report = json.loads((result.folder / "report.json").read_text(encoding="utf-8"))
     return str(result.model), float(report["train_s"])
 

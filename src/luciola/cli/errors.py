@@ -25,10 +25,20 @@ READER_GONE = 1
 SYMBOL = "  → "
 
 
+class Ended(Exception):  # noqa: N818  # no error: the command has said its last words
+    """The command is over and has said why; `status` is its exit status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def run_clearly(command: Callable[[], int], *, debug: bool) -> int:
     """Run a command and return its exit status; print the last sentence where it fails."""
     try:
         return command()
+    except Ended as ended:
+        return ended.status
     except BrokenPipeError:
         _discard_output()
         return READER_GONE

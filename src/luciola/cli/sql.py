@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from luciola.cli.errors import INTERRUPTED
+from luciola.cli.early import (
+    check_data,
+    check_database,
+    check_databases,
+    check_model,
+    check_sql_training,
+)
 from luciola.cli.settings import recipe_command, split_words
+from luciola.cli.train import tell
+from luciola.config.sft import DataSource
 from luciola.config.sql import SqlConfig
+from luciola.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Ask your own database.")
 
@@ -22,7 +31,9 @@ Model = Annotated[
         "--model", "-m", help="Bundled name, folder or hub id; else the newest model trained on it."
     ),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", help="Seconds that one query may run.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", min=0.01, help="Seconds that one query may run.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 
 
@@ -34,7 +45,7 @@ def sql() -> None:
 @app.command()
 def inspect(
     database: Database,
-    samples: Annotated[int, typer.Option("--samples", help="Values shown per column.")] = 3,
+    samples: Annotated[int, typer.Option("--samples", min=0, help="Values shown per column.")] = 3,
 ) -> None:
     """Show tables, keys, rows and sample values, and the schema as a model reads it."""
     from luciola.sql.inspection import inspection
@@ -64,12 +75,11 @@ def train(
     given = [f"pairs={pairs}"] if pairs else []
     path, overrides = split_words(_named_database(words or []))
     config = load(SqlConfig, path, [*overrides, *given])
+    check_sql_training(config)
     from luciola.specialist.training import train_specialist
 
     result = train_specialist(config, dry_run=dry_run, fresh=fresh)
-    typer.echo(result.text)
-    if result.ending == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+    tell(result)
     if result.ending in ("finished", "stopped early") and not Path(config.database).is_dir():
         typer.echo(f'Ask it: luciola sql ask {config.database} "…" --model {result.model}')
 
@@ -93,9 +103,14 @@ def ask(
 ) -> None:
     """Answer a question about a database: the SQL, its result, and how long it took."""
     from luciola.cli.questions import answer_all, answer_one
+
+    check_database(database)
+    if question is not None and not question.strip():
+        raise ConfigError("the question is empty", remedy='Ask e.g. "How many rows are there?"')
+    chosen = model or _newest_specialist(database)
+    check_model(chosen)
     from luciola.specialist.asking import Specialist, Writer
 
-    chosen = model or _newest_specialist(database)
     with Specialist(Writer(chosen, device=device), database, timeout_s=timeout) as specialist:
         if question is None:
             answer_all(specialist)
@@ -104,11 +119,8 @@ def ask(
 
 
 def _newest_specialist(database: str) -> str:
-    from luciola.errors import ConfigError
     from luciola.specialist.expertise import specialists
-    from luciola.sql.database import sqlite_path
 
-    sqlite_path(database)  # a missing file is the first thing to say
     found = specialists(database)
     if not found:
         raise ConfigError(
@@ -133,18 +145,20 @@ def evaluate(
     out: Annotated[str, typer.Option("--out", help="Write every answer here, as JSONL.")] = "",
     timeout: Timeout = 5.0,
     device: Device = "auto",
-    limit: Annotated[int, typer.Option("--limit", help="Only the first so many pairs.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first so many pairs.")] = 0,
 ) -> None:
     """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL."""
     from luciola.cli.scoring import score_file, score_model
 
     if bool(model) == bool(predictions):
-        from luciola.errors import ConfigError
-
-        raise ConfigError("sql eval needs either --model or --predictions")
+        remedy = "A model writes the SQL that is judged, or a file holds it: one SQL a line."
+        raise ConfigError("sql eval needs either --model or --predictions", remedy=remedy)
+    check_databases(database)
+    check_data([DataSource(path) for path in (pairs, predictions) if path])
     if predictions:
         typer.echo(score_file(database, pairs, predictions, timeout=timeout, limit=limit))
     else:
+        check_model(model)
         typer.echo(
             score_model(
                 database, pairs, model, out=out, timeout=timeout, device=device, limit=limit

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luciola.cli.errors import INTERRUPTED
+from luciola.cli.early import check_data, check_model
+from luciola.cli.errors import INTERRUPTED, Ended
 from luciola.cli.settings import recipe_command, split_words
 from luciola.config.sft import SftConfig
+
+if TYPE_CHECKING:
+    from luciola.methods.running import Result
 
 app = typer.Typer(no_args_is_help=True, help="Train a model of your own.")
 
@@ -41,9 +46,19 @@ def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
 
     path, overrides = split_words(words or [])
     config = load(SftConfig, path, overrides)
+    check_data([*config.data, *config.eval_data])
+    check_model(config.model)
     from luciola.methods.sft import run  # torch loads here, after the recipe is known to be right
 
-    result = run(config, dry_run=dry_run, fresh=fresh)
-    typer.echo(result.text)
+    tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+def tell(result: Result) -> None:
+    """Say what came of a run, once however many processes there are.
+
+    Raises: Ended where the run was interrupted.
+    """
+    if os.environ.get("RANK", "0") == "0":
+        typer.echo(result.text)
     if result.ending == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        raise Ended(INTERRUPTED)

@@ -88,8 +88,8 @@ class TrainingConfig:
     """Compile the decoder layers with torch.compile."""
     deterministic: bool = False
     """Bit-exact kernels on the GPU, so that resuming changes not one bit."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where it runs; auto: on the GPU where there is one."""
     seed: CountOrZero = 0
     """Everything random in the run follows from it."""
 

@@ -225,11 +225,12 @@ def introduction(
     """What is trained, on what, where and how: the first lines of every run."""
     figures = examples.statistics
     device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} processes" if world.size > 1 else ""
+    processes = f" in {world.size} process{'es' * (world.size > 1)}"
     return [
         f"training {trainee.count} of {config.model} on {figures.examples:,} examples "
         f"({figures.trained:,} trained of {figures.tokens:,} tokens) on {device}{processes}, "
         f"{trainee.precision}, {trainee.kind} rows, in {folder}",
+        *world.notes,
         *examples.notes,
         *figures.text().splitlines()[1:],
     ]

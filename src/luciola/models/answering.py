@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from luciola.errors import ConfigError
 from luciola.models.load import load_model
 from luciola.models.precision import computes_bfloat16
 from luciola.models.quiet import quiet
@@ -30,7 +31,18 @@ def load_for_answers(model: str | Source, device: torch.device) -> PreTrainedMod
 
 
 def best_device(wanted: str = "auto") -> torch.device:
-    """The GPU where there is one, unless the CPU is asked for."""
+    """The GPU where there is one, unless the CPU is asked for.
+
+    Raises: ConfigError if a GPU is asked for and there is none, or for another word.
+    """
+    has_gpu = torch.cuda.is_available()
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if has_gpu else "cpu")
+    if wanted not in ("cpu", "cuda"):
+        raise ConfigError(f"device must be auto, cpu or cuda, got {wanted!r}")
+    if wanted == "cuda" and not has_gpu:
+        raise ConfigError(
+            "device=cuda, but torch sees no GPU here",
+            remedy="Leave device=auto, or look at `luciola doctor`.",
+        )
     return torch.device(wanted)

@@ -13,6 +13,7 @@ from luciola.conversation.render import Renderer
 from luciola.errors import SqlError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
+from luciola.models.source import resolve
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.text import answer
 from luciola.specialist.expertise import Expertise
@@ -69,17 +70,18 @@ class Writer:
     ) -> None:
         self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
         self.renderer = Renderer(self.tokenizer)
-        self.expertise = Expertise.load(str(model))
-        self.sampling = Sampling(max_new_tokens=max_new_tokens)
+        self.expertise = Expertise.load(resolve(model).location)
         loaded: Any = load_for_answers(str(model), best_device(device))
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
+        self.sampling = Sampling(max_new_tokens=min(max_new_tokens, self.context // 4))
         ends = set(self.renderer.end_ids())
         self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
         self.sampler.progress = progress
 
     def read(self, database: str | Path) -> Reading:
         """A database as this model was taught to read one."""
-        room = self.context - QUESTION_ROOM - self.sampling.max_new_tokens
+        question_room = min(QUESTION_ROOM, self.context // 4)
+        room = self.context - question_room - self.sampling.max_new_tokens
         return Reading.of(
             database, self.expertise, budget=room, count_tokens=token_counter(self.tokenizer)
         )

@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from luciola.errors import DataError
 from luciola.runs.atomic import write_atomically
-from luciola.specialist.asking import Writer
 from luciola.specialist.pairs import Pair
 from luciola.sql.execution import Item, Report, evaluate
 from luciola.sql.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from luciola.specialist.asking import Writer
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def inspection(database: str | Path, *, samples: int = 3) -> str:
 
 
 def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{table.name} ({table.rows or 0:,} rows)"
+    yield f"{table.name} ({table.rows or 0:,} row{'s' * (table.rows != 1)})"
     width = max(len(column.name) for column in table.columns)
     for column in table.columns:
         keys = "key" if column.primary_key else ""

@@ -15,6 +15,13 @@ from torch import Tensor, nn
 from luciola.errors import ConfigError
 from luciola.training.method import Term
 
+ONE_ON_CPU = (
+    "accelerate launch has started one process; several on a CPU are started by: "
+    "ACCELERATE_USE_CPU=true torchrun --nproc_per_node N -m luciola …"
+)
+LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher sets beside WORLD_SIZE."""
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -24,7 +31,8 @@ class World:
     Args:
         device: "auto", "cpu" or "cuda".
 
-    Raises: ConfigError if a GPU is asked for and there is none.
+    Raises: ConfigError if a GPU is asked for and there is none, or if the environment speaks of
+        other processes that no launcher has started.
     """
 
     def __init__(self, device: str = "auto") -> None:
@@ -35,6 +43,7 @@ class World:
                 "device=cuda, but torch sees no GPU here",
                 remedy="Leave device=auto, or look at `luciola doctor`.",
             )
+        check_launch(os.environ)
         self.accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
         self.rank: int = self.accelerator.process_index
         self.size: int = self.accelerator.num_processes
@@ -46,6 +55,14 @@ class World:
     def is_main(self) -> bool:
         """True in the one process that prints and writes."""
         return self.rank == 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the processes."""
+        on_cpu = self.device.type == "cpu"
+        if self.size == 1 and on_cpu and "ACCELERATE_MIXED_PRECISION" in os.environ:
+            return (ONE_ON_CPU,)
+        return ()
 
     def prepare(self, module: M) -> M:
         """Move the run's one module to its device and wrap it for its processes."""
@@ -101,6 +118,20 @@ class World:
     def wait(self) -> None:
         """Until every process is here."""
         self.accelerator.wait_for_everyone()
+
+
+def check_launch(environment: Mapping[str, str]) -> None:
+    """Raises: ConfigError where WORLD_SIZE promises processes that cannot find each other: waiting
+    for them would hang, and training alone would not be what was asked for.
+    """
+    size = environment.get("WORLD_SIZE", "1")
+    missing = [name for name in LAUNCHED if name not in environment]
+    if size != "1" and missing:
+        raise ConfigError(
+            f"WORLD_SIZE={size} is set, but {', '.join(missing)} not: no launcher started this",
+            remedy=f"Start it with `torchrun --nproc_per_node {size} -m luciola …`, "
+            "or unset WORLD_SIZE to train in one process.",
+        )
 
 
 def _die_with_the_launcher() -> None:

@@ -77,12 +77,21 @@ def _raise(error: DataError) -> None:
 def _read(source: str, report: Report) -> Dataset:
     if source.startswith(SCHEME):
         return _dataset(source, hub_rows(source), report)
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise _missing(source, path)
+    path = check_exists(source)
     if path.is_dir():
         return _folder(path, report)
     return _file(path, report)
+
+
+def check_exists(source: str) -> Path:
+    """The path of a source that is not on the hub.
+
+    Raises: DataError if nothing is there, with the name that may have been meant.
+    """
+    path = Path(source).expanduser()
+    if not source.startswith(SCHEME) and not path.exists():
+        raise _missing(source, path)
+    return path
 
 
 def rows_of_file(source: str) -> Iterator[Record]:
@@ -90,10 +99,7 @@ def rows_of_file(source: str) -> Iterator[Record]:
 
     Raises: DataError if the file is missing, of no known kind, or a row cannot be read.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise _missing(source, path)
-    for row in _rows(path):
+    for row in _rows(check_exists(source)):
         if isinstance(row, DataError):
             raise row
         yield row
@@ -178,7 +184,13 @@ def _missing(source: str, path: Path) -> DataError:
             if source.count("/") == 1
             else None,
         )
-    names = [entry.name for entry in path.parent.iterdir()]
-    near = get_close_matches(path.name, names, n=1)
-    remedy = f"Did you mean {path.parent / near[0]}?" if near else "Check the name and the folder."
+    near = _near(path)
+    remedy = f"Did you mean {near}?" if near else "Check the name and the folder."
     return DataError("no such file or folder", path=source, remedy=remedy)
+
+
+def _near(path: Path) -> Path | None:
+    """What is beside `path` under almost its name; the ending alone makes no likeness."""
+    by_stem = {entry.name.split(".")[0]: entry for entry in path.parent.iterdir()}
+    names = get_close_matches(path.name.split(".")[0], by_stem, n=1)
+    return by_stem[names[0]] if names else None

@@ -1,0 +1,46 @@
+"""What can be refused before torch is imported, which takes seconds: names of what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from luciola.config.sft import DataSource
+from luciola.config.sql import SqlConfig
+
+
+def check_model(name: str) -> None:
+    """Raises: ModelError where no folder, file, bundled or hub model can be meant."""
+    from luciola.models import catalogue
+    from luciola.models.source import resolve
+
+    if name not in catalogue.NAMES:  # a bundled one that is missing is fetched later
+        resolve(name)
+
+
+def check_data(sources: Iterable[DataSource]) -> None:
+    """Raises: DataError naming the first file or folder that does not exist."""
+    from luciola.data.readers.source import check_exists
+
+    for source in sources:
+        check_exists(source.path)
+
+
+def check_database(database: str) -> None:
+    """Raises: DatabaseError where there is no such file, or it is no database."""
+    from luciola.sql.database import sqlite_path
+
+    sqlite_path(database)
+
+
+def check_databases(place: str) -> None:
+    """As `check_database`, where a folder of databases is meant as well."""
+    if not Path(place).is_dir():
+        check_database(place)
+
+
+def check_sql_training(config: SqlConfig) -> None:
+    """All of the above for a recipe of `sql train`."""
+    check_databases(config.database)
+    check_data(DataSource(path) for path in (config.pairs, config.eval_pairs) if path)
+    check_model(config.model)
