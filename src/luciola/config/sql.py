@@ -21,9 +21,9 @@ class SqlConfig(TrainingConfig):
     pairs: str
     """File of training pairs: rows with question and query, in a folder of databases db_id too."""
     eval_pairs: str = ""
-    """Held-out pairs: answered before and after the training."""
+    """Held-out pairs; nothing reads them yet: judge a model with sql eval."""
     eval_fraction: UpToHalf = 0.0
-    """Share of the pairs held out when eval_pairs is not given, 0 to 0.5."""
+    """Share of the pairs that is left out of the training, 0 to 0.5."""
 
     normalize: bool = True
     """Bring the pairs' SQL into one style: aliases resolved, the schema's spelling."""

@@ -18,7 +18,9 @@ from luciola.methods.stream import Kind, Plan
 from luciola.models.adapters import (
     ParameterCount,
     attach_lora,
+    continue_adapter,
     count_parameters,
+    merged,
     trained_parameters,
 )
 from luciola.models.attention import NAME as ISOLATING
@@ -107,11 +109,18 @@ def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrain
 
 
 def adapt(model: PreTrainedModel, config: TrainingConfig) -> nn.Module:
-    """Choose what is trained: every weight, or adapters on frozen ones."""
+    """Choose what is trained: every weight, or adapters on frozen ones.
+
+    A model that comes with an adapter goes on with that one, or takes it into its weights.
+    """
+    has_adapter = hasattr(model, "peft_config")
     if config.adapter == "lora":
+        if has_adapter:
+            return continue_adapter(model)
         return attach_lora(model, config.lora, run_seed=config.seed)
-    model.requires_grad_(True)
-    return model
+    whole = merged(model) if has_adapter else model
+    whole.requires_grad_(True)
+    return whole
 
 
 def choose_packing(

@@ -21,6 +21,7 @@ from luciola.methods.preparation import Trainee, default_micro_tokens, describe_
 from luciola.methods.running import Result, carry_out, loop_settings
 from luciola.methods.stream import Plan, lay_out, rows_from, share
 from luciola.models.batch import Batch
+from luciola.models.context import within_context
 from luciola.objectives.language import correct_tokens, negative_log_likelihood
 from luciola.runs.folder import RUNS, RunFolder
 from luciola.runs.recipe import run_name
@@ -146,6 +147,7 @@ def run(
     from luciola.models.load import load_tokenizer
 
     tokenizer = load_tokenizer(config.model)
+    config = within_context(config)
     examples = load_examples(config, tokenizer)
     if config.template:  # checked by now; the model's folder keeps it
         tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError
+from luciola.models.quiet import quiet
 from luciola.seeds import seed
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,7 @@ def attach_lora(model: nn.Module, config: LoraConfig, *, run_seed: int) -> nn.Mo
         target_modules=list(config.targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+    with quiet():
         try:
             return peft.get_peft_model(model, settings)
         except ValueError as error:
@@ -61,6 +64,30 @@ def attach_lora(model: nn.Module, config: LoraConfig, *, run_seed: int) -> nn.Mo
                 f"lora.targets={','.join(config.targets)} names no layer of this model",
                 remedy=f"Its linear layers are {', '.join(linear)}.",
             ) from None
+
+
+def continue_adapter(model: Any) -> nn.Module:
+    """Train the adapter that a loaded model has already; another on top would leave it behind.
+
+    Args:
+        model: one of peft, as `load_model` gives it for an adapter's folder.
+    """
+    name = model.active_adapter
+    model.set_adapter(name)  # which also lets gradients reach it
+    settings = model.peft_config[name]
+    log.warning(
+        "training goes on with the adapter that is there (r=%s, alpha=%s); the recipe's lora "
+        "settings are not used",
+        getattr(settings, "r", "?"),
+        getattr(settings, "lora_alpha", "?"),
+    )
+    return model
+
+
+def merged(model: Any) -> nn.Module:
+    """A model with its adapter added into its weights."""
+    with quiet():
+        return model.merge_and_unload()
 
 
 def count_parameters(module: nn.Module) -> ParameterCount:

@@ -63,6 +63,20 @@ def read_tokenizer(file: Path) -> PreTrainedTokenizerBase:
         raise _unreadable(file, error) from error
 
 
+def context_length(file: Path) -> int | None:
+    """Tokens that the model of a GGUF file can see, as the file's head says; None: it does not."""
+    from gguf import GGUFReader
+
+    _check(file)
+    try:
+        fields = GGUFReader(file).fields
+    except Exception as error:  # as in read_model
+        raise _unreadable(file, error) from error
+    architecture = fields["general.architecture"].contents()
+    field = fields.get(f"{architecture}.context_length")
+    return None if field is None else int(field.contents())
+
+
 def _check(file: Path) -> None:
     try:
         import gguf  # noqa: F401

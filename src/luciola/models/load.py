@@ -20,7 +20,7 @@ from luciola.models.source import ADAPTER, CONFIG, Source, resolve
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,26 @@ def load_tokenizer(
             remedy="Copy the tokenizer's files of the original model into that folder.",
         )
     return _load_tokenizer(source, trust_remote_code)
+
+
+def load_config(model: str | Path | Source) -> PretrainedConfig:
+    """The configuration of a model of transformers; of an adapter its base's.
+
+    Raises: ModelError where it cannot be read.
+    """
+    from transformers import AutoConfig
+
+    source = base_source(model)
+    offline = source.is_local or not hub.is_reachable(source.location)
+    with _explaining("model", source, offline):
+        return AutoConfig.from_pretrained(source.location, local_files_only=offline)
+
+
+def base_source(model: str | Path | Source) -> Source:
+    """Where a model's own files are; of an adapter's folder those of its base."""
+    source = model if isinstance(model, Source) else resolve(model)
+    is_adapter = source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file()
+    return _base(source.path) if is_adapter else source
 
 
 def load_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,7 +27,10 @@ def quiet(*, downloads: bool = False) -> Iterator[None]:
     if downloads and had_hub_bars:
         enable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings():
+            # peft 0.21 reads a transformers attribute that transformers 5.23 deprecates.
+            warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from luciola.models.load import base_source, load_config
 from luciola.models.quiet import quiet
-from luciola.models.source import resolve
 from luciola.runs.atomic import replacing_folder
 
 if TYPE_CHECKING:
@@ -52,11 +52,8 @@ def _save_weights(model: Any, folder: Path, name: str) -> None:
 
 def original_dtype(name: str) -> torch.dtype:
     """The type that a model's weights were published in; float32 where its files do not say."""
-    from transformers import AutoConfig
-
-    source = resolve(name)
+    source = base_source(name)
     if source.gguf_file:
         return torch.float32
-    with quiet():
-        config = AutoConfig.from_pretrained(source.location, local_files_only=True)
+    config = load_config(source)
     return config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32

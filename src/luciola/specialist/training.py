@@ -21,6 +21,7 @@ from luciola.methods.examples import Examples, Order, saves_work
 from luciola.methods.running import Result
 from luciola.methods.sft import train
 from luciola.methods.stream import Rendered
+from luciola.models.context import within_context
 from luciola.models.load import load_tokenizer
 from luciola.runs.recipe import run_name
 from luciola.specialist.asking import token_counter
@@ -83,6 +84,7 @@ def train_specialist(
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     tokenizer = load_tokenizer(config.model)
+    config = within_context(config)
     lessons = read_lessons(config)
     expertise = Expertise(
         database="" if Databases(config.database).is_folder else config.database,
