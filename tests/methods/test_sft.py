@@ -243,3 +243,32 @@ def test_a_killed_launcher_leaves_no_child_training(model_folder: Path, chats: P
     size = log.stat().st_size
     time.sleep(2)
     assert log.stat().st_size == size
+
+
+def test_a_trained_adapter_is_trained_on(
+    model_folder: Path, chats: Path, caplog: pytest.LogCaptureFixture, recwarn: Any
+) -> None:
+    """The second run begins with the first one's loss, not the base's, and leaves one adapter."""
+    settings = {"data": str(chats), **FAST, "batch": 24}
+    first = luciola.sft(model=str(model_folder), epochs=30, out="first", **settings)
+    second = luciola.sft(model="first", max_steps=1, out="second", **settings)
+    assert losses(second.folder)[0] < 1.1 * first.figures["loss"] < 0.7 * losses(first.folder)[0]
+    assert second.figures["trained_parameters"] == first.figures["trained_parameters"]
+    assert "training goes on with the adapter" in caplog.text
+    assert set(weights(first)) == set(weights(second))
+    recorded = json.loads((second.model / "adapter_config.json").read_text())
+    assert recorded["base_model_name_or_path"] == str(model_folder)
+    assert not recwarn.list
+
+
+def test_a_trained_adapter_goes_into_the_weights_of_a_full_run(
+    model_folder: Path, chats: Path
+) -> None:
+    """Which begins with the adapter's loss too, and leaves a model that stands alone."""
+    settings = {"data": str(chats), **FAST, "batch": 24}
+    first = luciola.sft(model=str(model_folder), epochs=30, out="first", **settings)
+    full = luciola.sft(model="first", adapter="full", max_steps=1, out="full", **settings)
+    assert losses(full.folder)[0] < 1.1 * first.figures["loss"]
+    assert full.figures["trained_parameters"] == full.figures["parameters"]
+    assert (full.model / "model.safetensors").is_file()
+    assert not (full.model / "adapter_config.json").exists()
