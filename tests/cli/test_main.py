@@ -87,6 +87,14 @@ def test_help_of_training_names_every_setting_on_two_screens(
     assert any(line.startswith("  lr=0.0002 ") for line in lines)
 
 
+@pytest.mark.parametrize("words", ["", "train", "data", "models", "sql"])
+def test_no_line_of_help_is_cut_off(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words.split(), "--help"]) == 0
+    commands = capsys.readouterr().out.partition("Commands:")[2]
+    assert commands
+    assert "..." not in commands
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("luciola 0.")

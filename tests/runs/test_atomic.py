@@ -117,6 +117,15 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
+def test_a_folder_below_a_file_is_a_mistake_of_the_users(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(StorageError, match="cannot be written: Not a directory"),
+        replacing_folder(tmp_path / "file" / "model"),
+    ):
+        pass
+
+
 def test_a_folder_appears_with_all_its_files_in_the_place_of_the_old_one(tmp_path: Path) -> None:
     for content in ("old", "new"):
         with replacing_folder(tmp_path / "model") as temporary:

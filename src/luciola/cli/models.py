@@ -13,7 +13,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(short_help="Download a bundled model once and print its folder.")
 def get(
     name: Annotated[str, typer.Argument(help="A bundled model, e.g. smollm2-135m.")],
 ) -> None:

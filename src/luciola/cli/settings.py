@@ -19,8 +19,12 @@ EXAMPLE = "lr=3e-4"
 WIDEST = 120
 
 
-def recipe_command(recipe_class: type[Any]) -> type[TyperCommand]:
-    """The command class of a verb whose settings are those of `recipe_class`."""
+def recipe_command(recipe_class: type[Any], *, first: str = "[RECIPE.yaml]") -> type[TyperCommand]:
+    """The command class of a verb whose settings are those of `recipe_class`.
+
+    Args:
+        first: what may stand before the settings, for the help.
+    """
 
     class RecipeCommand(TyperCommand):
         """Lists the settings in its help; where a flag is unknown, offers the setting."""
@@ -36,7 +40,7 @@ def recipe_command(recipe_class: type[Any]) -> type[TyperCommand]:
                 raise unknown_flag(recipe_class, str(flag), ctx.command_path) from None
 
         def collect_usage_pieces(self, ctx: Any) -> list[str]:
-            return ["[RECIPE.yaml]", "[SETTING=VALUE]...", "[OPTIONS]"]
+            return [first, "[SETTING=VALUE]...", "[OPTIONS]"]
 
         def format_epilog(self, ctx: Any, formatter: Any) -> None:
             width = min(get_terminal_size().columns, WIDEST)

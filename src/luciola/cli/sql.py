@@ -42,7 +42,7 @@ def sql() -> None:
     """Ask your own database. Nothing leaves this machine, and nothing is ever written to it."""
 
 
-@app.command()
+@app.command(short_help="Look at tables, keys, rows and sample values.")
 def inspect(
     database: Database,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Values shown per column.")] = 3,
@@ -53,7 +53,10 @@ def inspect(
     typer.echo(inspection(database, samples=samples))
 
 
-@app.command(cls=recipe_command(SqlConfig))
+@app.command(
+    cls=recipe_command(SqlConfig, first="[DATABASE | RECIPE.yaml]"),
+    short_help="Teach a model to write SQL for a database.",
+)
 def train(
     words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     pairs: Annotated[
@@ -91,7 +94,7 @@ def _named_database(words: list[str]) -> list[str]:
     return words
 
 
-@app.command()
+@app.command(short_help="Answer questions: the SQL, its rows, the seconds.")
 def ask(
     database: Database,
     question: Annotated[
@@ -131,7 +134,7 @@ def _newest_specialist(database: str) -> str:
     return str(found[0])
 
 
-@app.command(name="eval")
+@app.command(name="eval", short_help="Execution accuracy on pairs of question and SQL.")
 def evaluate(
     database: Annotated[
         str,

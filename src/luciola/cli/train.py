@@ -36,7 +36,9 @@ def train() -> None:
     """Train a model of your own. The same command again goes on where it stopped."""
 
 
-@app.command(cls=recipe_command(SftConfig))
+@app.command(
+    cls=recipe_command(SftConfig), short_help="Fine-tune a model on chats, completions or text."
+)
 def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
     """Fine-tune a model on chats, completions or text, with LoRA or in full.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luciola.config.training import TrainingConfig
+from luciola.data.summary import counted
 from luciola.methods.preparation import Trainee, average_for, optimizer_for
 from luciola.models.save import save_model
 from luciola.runs.folder import RunFolder
@@ -174,7 +175,7 @@ def _conclude(
         write_report(run.path, figures, title=title, metrics=run.metrics())
         shutil.rmtree(run.checkpoints, ignore_errors=True)
     world.wait()
-    text = f"{outcome.ending}: {run.model} after {outcome.counters.step} steps"
+    text = f"{outcome.ending}: {run.model} after {counted(outcome.counters.step, 'step')}"
     return Result(run.path, run.model, outcome.ending, figures, text)
 
 

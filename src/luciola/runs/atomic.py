@@ -18,7 +18,7 @@ from luciola.errors import StorageError
 WRITING = ".writing"
 REPLACED = ".replaced"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
 # Libraries in Rust and C++ report a full disk in words only (safetensors, torch.save).
 FULL_IN_WORDS = (
     "No space left on device",

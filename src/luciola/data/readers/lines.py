@@ -120,6 +120,9 @@ def _invalid(path: Path, line: int, error: Exception) -> DataError:
     if not isinstance(error, json.JSONDecodeError):  # nested too deeply, a number too long
         return DataError(f"the row cannot be read: {error}", path=path, line=line)
     one_line = "\n" not in error.doc.strip()
+    if one_line:  # where a line ends too early, json points behind its line break
+        text = error.doc.rstrip()
+        error = json.JSONDecodeError(error.msg, text, min(error.pos, len(text)))
     return DataError(
         f"not valid JSON: {error.msg} at character {error.colno}, near {_around(error)}",
         path=path,
