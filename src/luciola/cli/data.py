@@ -53,7 +53,7 @@ SomeWords = Annotated[
 ]
 
 
-@app.command(cls=ViewCommand)
+@app.command(cls=ViewCommand, short_help="Show which tokens of each example are trained.")
 def show(file: File, words: SomeWords = None) -> None:
     """Show which tokens are trained, e.g. luciola data show chats.jsonl model=smollm2-135m 5."""
     count, view = _count_and_view(words or [])
@@ -73,7 +73,7 @@ def show(file: File, words: SomeWords = None) -> None:
         typer.echo("\n" + show(renderer(example), renderer.tokenizer, colour=colour), color=True)
 
 
-@app.command(cls=ViewCommand)
+@app.command(cls=ViewCommand, short_help="Check every row; count tokens with model=M.")
 def check(file: File, words: Words = None) -> None:
     """Check every row; count tokens if a model is named: luciola data check chats.jsonl model=M."""
     view = _view(words or [])
@@ -94,7 +94,7 @@ def check(file: File, words: Words = None) -> None:
     typer.echo("every row can be used")
 
 
-@app.command()
+@app.command(short_help="Write the rows of any format as messages JSONL.")
 def convert(
     file: File,
     out: Annotated[Path, typer.Argument(help="JSONL file to write.")],
