@@ -86,6 +86,28 @@ def test_the_copying_prompt_goes_the_same_way(
     assert "of 3)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("prompt", ["house", "copying"])
+def test_held_out_pairs_give_an_evaluation_loss_and_the_best_weights(
+    prompt: str, shop: Path, pairs: Path, model: Path
+) -> None:
+    train = ["sql", "train", str(shop), "--pairs", str(pairs), f"model={model}", "epochs=2"]
+    settings = [f"eval_pairs={pairs}", "patience=5", f"prompt={prompt}", "device=cpu", "out=run"]
+    assert main([*train, *settings]) == 0
+    rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    losses = [row["eval/loss"] for row in rows if "eval/loss" in row]
+    report = json.loads(Path("run/report.json").read_text())
+    assert len(losses) == 2
+    assert report["eval_loss"] == pytest.approx(min(losses))
+
+
+def test_patience_without_held_out_pairs_is_refused(
+    shop: Path, pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["sql", "train", str(shop), "--pairs", str(pairs), "model=m", "patience=2"]
+    assert main(words) == 2
+    assert "patience needs held-out data\n  → Give eval_pairs" in capsys.readouterr().err
+
+
 def test_predictions_from_a_file_are_judged_line_by_line(
     shop: Path, pairs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

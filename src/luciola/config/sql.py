@@ -21,9 +21,9 @@ class SqlConfig(TrainingConfig):
     pairs: str
     """File of training pairs: rows with question and query, in a folder of databases db_id too."""
     eval_pairs: str = ""
-    """Held-out pairs; nothing reads them yet: judge a model with sql eval."""
+    """Held-out pairs for the evaluation loss; sql eval says how many answers are right."""
     eval_fraction: UpToHalf = 0.0
-    """Share of the pairs that is left out of the training, 0 to 0.5."""
+    """Share of the pairs held out when eval_pairs is not given, 0 to 0.5."""
 
     normalize: bool = True
     """Bring the pairs' SQL into one style: aliases resolved, the schema's spelling."""
@@ -54,3 +54,6 @@ class SqlConfig(TrainingConfig):
             raise SettingError(("augment",), "needs prompt=copying")
         if self.eval_pairs and self.eval_fraction:
             raise SettingError(("eval_fraction",), "and eval_pairs are both given; one is enough")
+        if self.patience and not (self.eval_pairs or self.eval_fraction):
+            remedy = "Give eval_pairs=FILE or eval_fraction=0.05."
+            raise SettingError(("patience",), "needs held-out data", remedy=remedy)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class Lessons:
 
     Args:
         training: trained on.
-        held_out: answered before and after; empty: none.
+        held_out: for the evaluation loss; empty: none.
     """
 
     training: Sequence[Pair]
@@ -94,6 +94,11 @@ def train_specialist(
     )
     make = make_copying_examples if config.prompt == "copying" else make_examples
     examples = make(config, lessons.training, expertise, tokenizer)
+    if lessons.held_out:
+        unvaried = replace(config, augment=False)
+        held_out = make(unvaried, lessons.held_out, expertise, tokenizer).source
+        tokens = [held_out.tokens(index, 0) for index in range(len(held_out))]
+        examples = replace(examples, held_out=tokens)
     name = run_name("sql", config.model, config.database, as_mapping(config))
     workers = min(4, max(0, (os.cpu_count() or 1) - 2)) if config.augment else 0
     result = train(
