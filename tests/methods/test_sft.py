@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import torch
 from safetensors.torch import load_file
 
 import luciola
+from luciola.cli.main import main
 from luciola.errors import ConfigError, DataError, ModelError
 from luciola.methods.running import Result
 
-LUCIOLA = [sys.executable, "-m", "luciola"]
+SFT = ("-m", "luciola", "train", "sft")
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc_per_node=2")
 FAST = {"lr": 1e-2, "max_length": 128, "precision": "fp32", "device": "cpu"}
 
 
@@ -28,16 +32,27 @@ def words(**settings: Any) -> list[str]:
     return [f"{name}={value}" for name, value in settings.items()]
 
 
-def train(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """The command, started."""
-    return subprocess.Popen(
-        [*LUCIOLA, "train", "sft", *arguments],
+@contextmanager
+def started(*command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A command under way; killed, and its output read, when the block is left."""
+    with subprocess.Popen(
+        [sys.executable, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        **options,
-    )
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def typed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What `luciola train sft` prints in this process, where nothing has to be killed."""
+    assert main(["train", "sft", *arguments]) == 0
+    printed = capsys.readouterr()
+    return printed.out + printed.err
 
 
 def test_a_lora_run_leaves_a_folder_that_peft_loads(model_folder: Path, chats: Path) -> None:
@@ -87,23 +102,24 @@ def test_evaluation_keeps_the_best_weights(model_folder: Path, chats: Path) -> N
     assert losses[result.figures["best_step"]] == min(losses.values())
 
 
-def test_a_dry_run_counts_and_writes_nothing(model_folder: Path, chats: Path) -> None:
-    process = train(f"model={model_folder}", f"data={chats}", "--dry-run")
-    output, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, output
+def test_a_dry_run_counts_and_writes_nothing(
+    model_folder: Path, chats: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = typed(capsys, f"model={model_folder}", f"data={chats}", "--dry-run")
     assert "24 examples, messages (OpenAI)" in output
     assert "would train" in output
     assert "6 steps of 16 examples, 2 an epoch" in output
     assert not Path("runs").exists()
 
 
-def test_long_examples_are_cut_with_a_notice(model_folder: Path, chats: Path) -> None:
+def test_long_examples_are_cut_with_a_notice(
+    model_folder: Path, chats: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Prompts have 28 tokens and more: at 10 no answer is left; at 32 some are cut."""
     settings = {**FAST, "model": str(model_folder), "data": str(chats)}
     with pytest.raises(DataError, match="no example has a trained token within max_length=10"):
         luciola.sft(**{**settings, "max_length": 10})
-    process = train(*words(**{**settings, "max_length": 32, "max_steps": 1}))
-    output, _ = process.communicate(timeout=100)
+    output = typed(capsys, *words(**{**settings, "max_length": 32, "max_steps": 1}))
     assert "cut at 32 tokens: 14 examples" in output
 
 
@@ -149,24 +165,27 @@ def weights(result: Result | Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_killed_run_goes_on_bit_for_bit(model_folder: Path, chats: Path) -> None:
-    """kill -9 in the middle, the same command again: the weights of an uninterrupted run."""
-    settings = words(
-        model=model_folder, data=chats, epochs=60, save_every=7, **FAST,
-        **{"lora.dropout": 0.1, "neftune_alpha": 2, "batch": 8},
-    )  # fmt: skip
-    whole = train(*settings, "out=whole")
-    output, _ = whole.communicate(timeout=200)
-    assert whole.returncode == 0, output
+    """kill -9 in the middle, the same command again: the weights of an uninterrupted run.
 
-    process = train(*settings, "out=parts")
-    wait_for_step(Path("parts/metrics.jsonl"), 20)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    That it went on and did not begin again is seen from the first step's speed, which no two runs
+    share to the last digit.
+    """
+    settings = {
+        "model": str(model_folder), "data": str(chats), "epochs": 60, "save_every": 7, "batch": 8,
+        "lora": {"dropout": 0.1}, "neftune_alpha": 2, **FAST,
+    }  # fmt: skip
+    whole = luciola.sft(**settings, out="whole")
+    log = Path("parts/metrics.jsonl")
+    written = words(**{**settings, "lora": "{dropout: 0.1}"}, out="parts")
+    with started(*SFT, *written) as process:
+        wait_for_step(log, 20)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     assert not Path("parts/model").exists()
-    again = train(*settings, "out=parts")
-    output, _ = again.communicate(timeout=200)
-    assert "going on from step" in output
-    one, other = weights(Path("whole")), weights(Path("parts"))
+    first_line = log.read_text().splitlines()[0]
+    parts = luciola.sft(**settings, out="parts")
+    assert log.read_text().splitlines()[0] == first_line
+    one, other = weights(whole), weights(parts)
     assert all(torch.equal(one[name], other[name]) for name in one)
     figures = [(Path(run) / "metrics.jsonl").read_text().splitlines() for run in ("whole", "parts")]
     kept = [[strip(json.loads(line)) for line in lines] for lines in figures]
@@ -190,31 +209,27 @@ def wait_for_step(path: Path, step: int, timeout_s: float = 100) -> None:
 
 def test_ctrl_c_saves_and_says_how_to_go_on(model_folder: Path, chats: Path) -> None:
     settings = words(model=model_folder, data=chats, epochs=400, out="run", **FAST)
-    process = train(*settings)
-    wait_for_step(Path("run/metrics.jsonl"), 3)
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    with started(*SFT, *settings) as process:
+        wait_for_step(Path("run/metrics.jsonl"), 3)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
-    assert "Run the same command again" in output
+    assert "stopping after this step" in output
+    assert output.splitlines()[-1] == "  → Run the same command again to go on from there."
     assert list(Path("run/checkpoints").glob("step-*"))
 
 
 def test_two_processes_train_as_one(model_folder: Path, chats: Path) -> None:
     """torchrun with two CPU processes: there are two, and their losses are those of one."""
-    settings = words(model=model_folder, data=chats, batch=8, micro_tokens=64, **FAST)
-    single = train(*settings, "out=one")
-    output, _ = single.communicate(timeout=100)
-    assert single.returncode == 0, output
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    launched = subprocess.run(
-        [*launch, "--master_port=29713", "-m", *LUCIOLA[2:], "train", "sft", *settings, "out=two"],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-        check=False,
-    )
-    assert launched.returncode == 0, launched.stderr
+    settings = {
+        "model": str(model_folder), "data": str(chats), "batch": 8, "micro_tokens": 64, **FAST,
+    }  # fmt: skip
+    luciola.sft(**settings, out="one")
+    command = [*TORCHRUN, "--master_port=29713", *SFT, *words(**settings), "out=two"]
+    with started(*command, ACCELERATE_USE_CPU="true") as process:
+        output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    assert output.count("finished: two") == 1, "told by the main process only"
     assert json.loads(Path("two/report.json").read_text())["processes"] == 2
     assert losses(Path("two")) == pytest.approx(losses(Path("one")), rel=1e-5)
 
@@ -226,22 +241,16 @@ def losses(run: Path) -> list[float]:
 
 
 def test_a_killed_launcher_leaves_no_child_training(model_folder: Path, chats: Path) -> None:
-    """kill -9 of torchrun: within seconds no process logs any more."""
+    """kill -9 of torchrun: its children look twice a second, and soon none logs any more."""
     settings = words(model=model_folder, data=chats, epochs=4000, out="run", **FAST)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
-    process = subprocess.Popen(
-        [*launch, "--master_port=29714", "-m", *LUCIOLA[2:], "train", "sft", *settings],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
-    )
     log = Path("run/metrics.jsonl")
-    wait_for_step(log, 2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    time.sleep(2)
+    command = [*TORCHRUN, "--master_port=29714", *SFT, *settings]
+    with started(*command, ACCELERATE_USE_CPU="true") as process:
+        wait_for_step(log, 2)
+        process.kill()
+        process.communicate(timeout=20)  # returns when no child holds its end of the pipe
     size = log.stat().st_size
-    time.sleep(2)
+    time.sleep(0.5)
     assert log.stat().st_size == size
 
 
