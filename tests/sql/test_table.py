@@ -46,3 +46,21 @@ def test_rows_beyond_the_limit_are_counted() -> None:
 
 def test_a_result_without_rows_says_so() -> None:
     assert text(["a", "bc"], []) == ["a  bc", "-  --", "(no rows)"]
+
+
+def test_a_table_wider_than_the_terminal_is_shown_row_by_row() -> None:
+    """Forty lines of it at most, and always one whole row."""
+    names = tuple(f"c{number}" for number in range(12))
+    rows = tuple(tuple(range(row, row + 12)) for row in range(5))
+    result = Result(names, rows, 0.0)
+    assert table_text(result).splitlines()[0].split() == list(names)
+    assert table_text(result, terminal=60).splitlines()[0].split() == list(names)
+    lines = table_text(result, terminal=40).splitlines()
+    assert lines[:3] == ["row 1", "  c0   0", "  c1   1"]
+    assert lines[12] == "  c11  11"
+    assert lines[-1] == "… and 2 more rows"
+    assert len(lines) == 3 * 13 + 1
+
+
+def test_a_result_without_rows_keeps_its_head_however_narrow_the_terminal() -> None:
+    assert table_text(Result(("name", "city"), (), 0.0), terminal=4).endswith("(no rows)")

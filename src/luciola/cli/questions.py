@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 import typer
@@ -53,7 +54,8 @@ def shown(reply: Reply) -> str:
     lines = [reply.sql]
     if reply.result is not None:
         rows = len(reply.result.rows)
-        lines.append(table_text(reply.result, max_rows=ROWS_SHOWN))
+        terminal = get_terminal_size().columns if sys.stdout.isatty() else None
+        lines.append(table_text(reply.result, max_rows=ROWS_SHOWN, terminal=terminal))
         more = " or more" if reply.result.truncated else ""
         lines.append(f"{rows:,} row{'s' * (rows != 1)}{more} in {reply.seconds:.2f} s")
     return "\n".join(lines)

@@ -5,6 +5,7 @@
     Lyon          2
     New York      1
 
+A table that is wider than the terminal is shown row by row instead, each column on a line.
 Wide characters (Chinese, Japanese, Korean) count as two columns of the terminal.
 """
 
@@ -16,24 +17,43 @@ from collections.abc import Sequence
 from luciola.sql.result import Cell, Result
 
 GAP = "  "
+RECORD_LINES = 40
+"""Lines of a result that is shown row by row."""
 
 
-def table_text(result: Result, *, max_rows: int = 20, max_width: int = 40) -> str:
+def table_text(
+    result: Result, *, max_rows: int = 20, max_width: int = 40, terminal: int | None = None
+) -> str:
     """The first rows with their column names; numbers stand to the right.
 
     Args:
         max_rows: rows that are shown; a line says how many more there are.
         max_width: characters of a cell; a longer one is cut and ends in `…`.
+        terminal: characters of a line, beyond which rows are shown one below the other; None: any.
     """
     shown = result.rows[:max_rows]
     cells = [[_cell_text(cell, max_width) for cell in row] for row in shown]
     names = [_shortened(_one_line(name), max_width) for name in result.columns]
     widths = [max(map(_width, column)) for column in zip(names, *cells, strict=True)]
+    if terminal and shown and sum(widths) + len(GAP) * (len(widths) - 1) > terminal:
+        return _records(result, names, cells)
     right = [_is_numeric(column) for column in zip(*shown, strict=True)] or [False] * len(names)
     lines = [
         _line(row, widths, right) for row in (names, ["-" * width for width in widths], *cells)
     ]
     return "\n".join([*lines, *_rest(result, len(shown))])
+
+
+def _records(result: Result, names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Each column of the first rows on a line of its own."""
+    width = max(map(_width, names))
+    lines: list[str] = []
+    rows = cells[: max(1, RECORD_LINES // (len(names) + 1))]
+    for number, row in enumerate(rows, 1):
+        lines.append(f"row {number}")
+        for name, cell in zip(names, row, strict=True):
+            lines.append(f"{GAP}{name}{' ' * (width - _width(name))}{GAP}{cell}".rstrip())
+    return "\n".join([*lines, *_rest(result, len(rows))])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
