@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from pathlib import Path
@@ -142,3 +143,25 @@ def test_mistakes_end_in_one_sentence(
     assert sentence in error
     assert "Traceback" not in error
     assert not Path("nowhere.db").exists()
+
+
+def test_questions_are_read_from_the_input_until_it_ends(
+    shop: Path, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Empty lines are passed over, and an answer that does not run stops nothing."""
+    monkeypatch.setattr("sys.stdin", io.StringIO('How many shops?\n\nWhat\'s "new"?\n'))
+    assert main(["sql", "ask", str(shop), "--model", str(model), "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("error: ") == 2
+    assert "Traceback" not in printed.err
+
+
+def test_an_answer_that_does_not_run_ends_in_its_reason(
+    shop: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the SQL before it; here the model has learned nothing."""
+    words = ["sql", "ask", str(shop), "How many?", "--model", str(model), "--device", "cpu"]
+    assert main(words) == 1
+    printed = capsys.readouterr()
+    assert printed.out.strip()
+    assert printed.err.splitlines()[-1].startswith("error: ")
