@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import torch
@@ -83,4 +84,17 @@ def write_chats(path: Path, rows: int = 24) -> Path:
         turns = [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
         lines.append(json.dumps({"messages": turns}))
     path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_shop(path: Path) -> Path:
+    """A SQLite database of two tables with a key between them, and a name with a quote in it."""
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE city (id INTEGER PRIMARY KEY, name TEXT);"
+        "CREATE TABLE shop (id INTEGER PRIMARY KEY, name TEXT, city_id INTEGER REFERENCES city);"
+        "INSERT INTO city VALUES (1, 'Bath'), (2, 'York');"
+        "INSERT INTO shop VALUES (1, 'O''Fallon', 1), (2, 'South', 1), (3, 'East', 2);"
+    )
+    connection.close()
     return path

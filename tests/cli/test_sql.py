@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from luciola.cli.main import main
-from support import write_model
+from support import write_model, write_shop
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """Two tables with a key between them."""
-    path = tmp_path / "shop.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "CREATE TABLE city (id INTEGER PRIMARY KEY, name TEXT);"
-        "CREATE TABLE shop (id INTEGER PRIMARY KEY, name TEXT, city_id INTEGER REFERENCES city);"
-        "INSERT INTO city VALUES (1, 'Bath'), (2, 'York');"
-        "INSERT INTO shop VALUES (1, 'North', 1), (2, 'South', 1), (3, 'East', 2);"
-    )
-    connection.close()
-    return path
+    return write_shop(tmp_path / "shop.db")
 
 
 @pytest.fixture
@@ -52,7 +41,7 @@ def test_inspecting_shows_tables_keys_and_values(
     shown = capsys.readouterr().out
     assert "2 tables, 5 columns, 5 rows" in shown
     assert "-> city" in shown
-    assert "North, South, East" in shown
+    assert "O'Fallon, South, East" in shown
 
 
 def test_a_specialist_is_trained_found_again_and_asked(

@@ -17,7 +17,7 @@ from luciola.config.training import LoraConfig
 from luciola.errors import TrainingError
 from luciola.methods.examples import Order
 from luciola.methods.sft import Sft
-from luciola.methods.stream import Plan, Rendered, lay_out
+from luciola.methods.stream import Plan, Rendered, lay_out, share
 from luciola.models.adapters import attach_lora, trained_parameters
 from luciola.models.batch import Batch
 from luciola.models.roles import Policy
@@ -253,3 +253,13 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     assert [p.name for p in tmp_path.iterdir()] == ["step-000002"]
     assert checkpoint.load(tmp_path / "step-000002").step == 2
     shutil.rmtree(tmp_path)
+
+
+def test_a_row_that_only_keeps_a_process_in_step_counts_for_nothing(samples: Any) -> None:
+    """One row for two processes: the second gets a copy that trains nothing, and 0 tokens."""
+    group = samples([10, 12])
+    loop = build(group)
+    first, second = (share(lay_out(group, "packed", 100), rank, 2) for rank in (0, 1))
+    weights = [loop.method.weights(Batch.of(rows[0], "cpu")) for rows in (first, second)]
+    assert [one["tokens"] for one in weights] == [22, 0]
+    assert weights[1]["trained_tokens"] == 0

@@ -71,8 +71,12 @@ class Sft:
         return [Batch.of(row, self.world.device) for row in rows]
 
     def weights(self, batch: Batch) -> dict[str, float]:
-        """Trained tokens divide the loss; all tokens are counted for the speed."""
-        return {"trained_tokens": float(len(batch.labels)), "tokens": float(batch.num_tokens)}
+        """Trained tokens divide the loss; all tokens are counted for the speed.
+
+        A row without examples only keeps a process in step with the others, and counts for nothing.
+        """
+        tokens = batch.num_tokens if batch.examples else 0
+        return {"trained_tokens": float(len(batch.labels)), "tokens": float(tokens)}
 
     def loss(self, batch: Batch) -> dict[str, Term]:
         """Negative log-likelihood of the trained tokens, in nats a token."""

@@ -3,7 +3,7 @@
 The rule is that of Spider's official evaluator (see `comparison`), with its preparation of both
 queries: `> =` is joined, DISTINCT is dropped unless asked otherwise, YEAR(CURDATE()) becomes 2020.
 Dropping is done on pieces of our own lexer instead of sqlparse's tokens: the text is the same for
-all 9,670 gold queries of Spider's training and validation parts.
+all 4,742 different gold queries of Spider's training and validation parts.
 
 Deviations, both from running answers as hostile input: an answer that passes a limit of the sandbox
 is wrong, where the official evaluator would wait; and a gold query that fails is an error that says
