@@ -162,14 +162,46 @@ class Constraint(Protocol):
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A reward's answer: one score per sample, and what it was made of, for the log."""
+class Answered:
+    """An answer that waits for its score.
 
-    scores: Sequence[float]
+    Args:
+        prompt: the text the model answered, as a person wrote it (no template around it).
+        answer: the answer's text, without the end token.
+        messages: the conversation before the answer, where the prompt is one; else empty.
+        token_count: tokens of the answer, the end token included: how many scores a reward per
+            token gives.
+        tokens: the text of each of these tokens.
+        finish: why the answer ended, as in `Sample`.
+        metadata: the other columns of the prompt's row ("answer", "label", ...).
+    """
+
+    prompt: str
+    answer: str
+    messages: tuple[Message, ...] = ()
+    token_count: int = 0
+    tokens: tuple[str, ...] = ()
+    finish: str = "end"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a reward gives back.
+
+    Args:
+        scores: one per answer: a number, or a number per token of the answer.
+        parts: the components it was made of, by name, one number per answer, before their weights;
+            for the log.
+        seconds: how long each component took.
+    """
+
+    scores: Sequence[float | Sequence[float]]
     parts: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 class Reward(Protocol):
     """Scores answers; the plug-in point of every reward."""
 
-    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> Scored: ...
+    def score(self, answered: Sequence[Answered]) -> Scored: ...
