@@ -89,6 +89,7 @@ def test_the_probe_passes_on_the_gpu_and_catches_plain_attention(kind: str) -> N
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # inductor itself raises some
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # dynamo, 2.11
 def test_compiled_layers_train_as_plain_ones_do(tmp_path: Path) -> None:
     """Losses of a compiled run within bfloat16's rounding of the plain run's."""
     model, chats = write_model(tmp_path / "model"), write_chats(tmp_path / "chats.jsonl")

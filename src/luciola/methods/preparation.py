@@ -29,7 +29,7 @@ from luciola.models.load import load_model
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
 from luciola.models.roles import Policy
-from luciola.training.optimizer import Average, build_optimizer
+from luciola.training.optimizer import Average
 from luciola.training.world import World
 
 if TYPE_CHECKING:
@@ -154,17 +154,6 @@ def make_deterministic(wanted: bool) -> None:
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted)
-
-
-def optimizer_for(config: TrainingConfig, trainee: Trainee) -> torch.optim.Optimizer:
-    """The recipe's optimizer over what is trained."""
-    return build_optimizer(
-        trainee.parameters,
-        kind=config.optimizer,
-        lr=config.lr,
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-    )
 
 
 def average_for(config: TrainingConfig, trainee: Trainee) -> Average | None:

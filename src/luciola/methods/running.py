@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from luciola.config.training import TrainingConfig
+from luciola.config.write import as_mapping, to_yaml
 from luciola.data.summary import counted
-from luciola.methods.preparation import Trainee, average_for, optimizer_for
-from luciola.models.save import save_model
-from luciola.runs.folder import RunFolder
+from luciola.methods.preparation import Trainee, average_for
+from luciola.runs.folder import RUNS, RunFolder
 from luciola.runs.progress import Progress
-from luciola.runs.report import write_report
+from luciola.runs.report import Figures, write_report
 from luciola.runs.trackers import Tracker, open_trackers
 from luciola.training import checkpoint
 from luciola.training.loop import Loop, LoopSettings, Outcome
 from luciola.training.method import Method
+from luciola.training.optimizer import build_optimizer
 from luciola.training.schedule import Schedule
 from luciola.training.world import World
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -92,50 +93,119 @@ def loop_settings(config: TrainingConfig, total_steps: int, steps_per_epoch: int
     )
 
 
-def carry_out(
-    config: TrainingConfig,
-    recipe: Mapping[str, Any],
-    method: Method[Any],
-    trainee: Trainee,
-    tokenizer: PreTrainedTokenizerBase,
-    world: World,
-    run: RunFolder,
-    settings: LoopSettings,
-    *,
-    show: bool,
-    introduction: Sequence[str],
-) -> Result:
-    """Train to the end, save the model, write the report; or stop when asked, and say how to go on.
+@dataclass(frozen=True)
+class Job:
+    """A method that is ready to run.
 
     Args:
-        recipe: complete, for trackers.
+        method: where batches come from, and the loss.
+        trainee: what it trains.
+        settings: counts and limits of the loop.
         introduction: what is trained, on what, in what precision: the first lines.
+        title: of the report.
+        save: writes the trained model, given the roles as they were before `World.prepare` and a
+            folder.
+        lr_scales: learning rates by role, as multiples of the recipe's; see `build_optimizer`.
+        adam_eps: AdamW's epsilon.
+        curves: which figures the report draws, each with its name in the chart.
+        report: further figures of the report, asked for at the end of the run.
+        sections: further parts of the report by their headings, asked for at its end, given the
+            run's folder.
+    """
+
+    method: Method[Any]
+    trainee: Trainee
+    settings: LoopSettings
+    introduction: Sequence[str]
+    title: str
+    save: Callable[[nn.Module, Path], None]
+    lr_scales: Mapping[str, float] = field(default_factory=dict)
+    adam_eps: float = 1e-8
+    curves: Mapping[str, str] = field(default_factory=dict)
+    report: Callable[[], Mapping[str, Any]] = dict
+    sections: Callable[[Path], Mapping[str, str | Figures]] = lambda folder: {}
+
+
+def conduct(
+    config: TrainingConfig,
+    name: str,
+    build: Callable[[World, RunFolder], Job],
+    *,
+    fresh: bool = False,
+    show: bool = True,
+) -> Result:
+    """A whole run: its processes, its folder, the job that `build` makes there, its report.
+
+    Args:
+        name: of the run's folder under runs/, where the recipe names none.
+        build: called once the folder is open, and not at all where the run has finished before.
+        fresh: begin again where the folder holds a run.
         show: progress and notes on the terminal.
+    """
+    world = World(config.device)
+    with _folder(config, name, world, fresh=fresh) as folder:
+        if world.any(folder.finished):
+            text = (
+                f"this run has finished already: {folder.model}\n"
+                "  → Give another out=FOLDER, or --fresh to train again."
+            )
+            return Result(folder.path, folder.model, "finished before", text=text)
+        return carry_out(config, build(world, folder), world, folder, show=show)
+
+
+def _folder(config: TrainingConfig, name: str, world: World, *, fresh: bool) -> RunFolder:
+    """The run's folder; only the main process opens it for writing, and does so first."""
+    if world.is_main:
+        recipe, text = as_mapping(config), to_yaml(config)
+        opened = RunFolder.open(config.out, name, recipe, text=text, fresh=fresh)
+        world.wait()
+        return opened
+    world.wait()
+    return RunFolder(Path(config.out) if config.out else RUNS / name, writes=False)
+
+
+def carry_out(
+    config: TrainingConfig, job: Job, world: World, run: RunFolder, *, show: bool
+) -> Result:
+    """Train to the end, save the model, write the report; or stop when asked, and say how to go
+    on.
     """
     found = checkpoint.latest(run.checkpoints)
     start = checkpoint.step_of(found) if found else 0
-    trackers = open_trackers(config.track, run.path, recipe) if world.is_main else []
-    total = settings.total_steps
+    trackers = open_trackers(config.track, run.path, as_mapping(config)) if world.is_main else []
+    total = job.settings.total_steps
     with Progress(total, start_step=start, show=show and world.is_main) as progress:
-        for line in introduction:
+        for line in job.introduction:
             progress.note(line)
         loop = Loop(
-            method=method,
-            settings=settings,
+            method=job.method,
+            settings=job.settings,
             schedule=Schedule(config.lr, total, config.schedule, config.warmup, config.min_lr),
-            optimizer=optimizer_for(config, trainee),
-            parameters=trainee.parameters,
+            optimizer=_optimizer(config, job),
+            parameters=job.trainee.parameters,
             world=world,
             folder=run.checkpoints,
             log=RunLog(run, progress, trackers),
-            average=average_for(config, trainee),
+            average=average_for(config, job.trainee),
         )
         outcome = loop.run()
     for tracker in trackers:
         tracker.close()
     if outcome.ending == "interrupted":
         return _interrupted(run, outcome, total)
-    return _conclude(config, loop, outcome, trainee, tokenizer, world, run)
+    return _conclude(job, loop, outcome, world, run)
+
+
+def _optimizer(config: TrainingConfig, job: Job) -> torch.optim.Optimizer:
+    return build_optimizer(
+        job.trainee.parameters,
+        kind=config.optimizer,
+        lr=config.lr,
+        betas=config.betas,
+        weight_decay=config.weight_decay,
+        eps=job.adam_eps,
+        lr_scales=job.lr_scales,
+    )
 
 
 def _interrupted(run: RunFolder, outcome: Outcome, total: int) -> Result:
@@ -146,37 +216,44 @@ def _interrupted(run: RunFolder, outcome: Outcome, total: int) -> Result:
     return Result(run.path, run.model, outcome.ending, text=text)
 
 
-def _conclude(
-    config: TrainingConfig,
-    loop: Loop[Any],
-    outcome: Outcome,
-    trainee: Trainee,
-    tokenizer: PreTrainedTokenizerBase,
-    world: World,
-    run: RunFolder,
-) -> Result:
+def _conclude(job: Job, loop: Loop[Any], outcome: Outcome, world: World, run: RunFolder) -> Result:
     """Keep the best weights, write the model and the report, and drop what only resuming needs."""
-    figures = _figures(outcome, trainee, world)
+    figures = _figures(outcome, job.trainee, world)
     if loop.best_weights is not None and loop.best_weights.exists():
-        checkpoint.restore(checkpoint.load_weights(loop.best_weights), trainee.parameters)
+        checkpoint.restore(checkpoint.load_weights(loop.best_weights), job.trainee.parameters)
         figures["best_step"] = outcome.counters.best_step
         figures["eval_loss"] = outcome.counters.best_loss
     elif loop.average is not None:
-        checkpoint.restore(loop.average.values, trainee.parameters)
+        checkpoint.restore(loop.average.values, job.trainee.parameters)
+    figures.update(job.report())
     if world.is_main:
-        policy = world.unwrap(trainee.roles)
-        save_model(
-            policy.model,  # type: ignore[arg-type]
-            tokenizer,
-            run.model,
-            name=config.model,
+        metrics = run.metrics()
+        figures.update(_evaluations(metrics))
+        job.save(world.unwrap(job.trainee.roles), run.model)
+        write_report(
+            run.path,
+            figures,
+            title=job.title,
+            metrics=metrics,
+            curves=job.curves,
+            sections=job.sections(run.path),
         )
-        title = f"Fine-tuning of {config.model}"
-        write_report(run.path, figures, title=title, metrics=run.metrics())
         shutil.rmtree(run.checkpoints, ignore_errors=True)
     world.wait()
     text = f"{outcome.ending}: {run.model} after {counted(outcome.counters.step, 'step')}"
     return Result(run.path, run.model, outcome.ending, figures, text)
+
+
+def _evaluations(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Every evaluation of the run: its step, and its figures without "eval/"; absent where there
+    was none.
+    """
+    found = []
+    for row in metrics:
+        figures = {k.removeprefix("eval/"): v for k, v in row.items() if k.startswith("eval/")}
+        if figures:
+            found.append({"step": row["step"], **figures})
+    return {"evaluations": found} if found else {}
 
 
 def _figures(outcome: Outcome, trainee: Trainee, world: World) -> dict[str, Any]:

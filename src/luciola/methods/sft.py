@@ -5,7 +5,7 @@ The method, and the way from its recipe to a run. Pre-training is the same metho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,18 @@ from torch import nn
 
 from luciola.config.sft import SftConfig
 from luciola.config.training import TrainingConfig
-from luciola.config.write import as_mapping, to_yaml
+from luciola.config.write import as_mapping
 from luciola.data.rows import Row
+from luciola.methods.base import Plain
 from luciola.methods.examples import Examples, load_examples
 from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
-from luciola.methods.running import Result, carry_out, loop_settings
+from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.stream import Plan, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
+from luciola.models.save import save_model
 from luciola.objectives.language import correct_tokens, negative_log_likelihood
-from luciola.runs.folder import RUNS, RunFolder
+from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
 from luciola.training.method import Term
 from luciola.training.world import World
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Sft:
+class Sft(Plain):
     """Fine-tuning on the rows of a plan.
 
     Args:
@@ -52,7 +54,7 @@ class Sft:
         eval_rows: Sequence[Row] = (),
         workers: int = 0,
     ) -> None:
-        self.roles = roles
+        super().__init__(roles)
         self.plan = plan
         self.world = world
         self.eval_rows = share(eval_rows, world.rank, world.size) if eval_rows else []
@@ -87,13 +89,6 @@ class Sft:
                 correct_tokens(logits, batch.labels).float(), per="trained_tokens", scale=0.0
             ),
         }
-
-    def accepts(self, means: Mapping[str, float]) -> bool:
-        """Every step is taken."""
-        return True
-
-    def after_step(self, means: Mapping[str, float]) -> None:
-        """Nothing follows a step."""
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -176,32 +171,31 @@ def train(
         name: of the run's folder under runs/, where the recipe names none.
         workers: processes that make rows ahead of the training step, for examples that take time.
     """
-    recipe = as_mapping(config)
     if dry_run:
         return Result(Path(), Path(), "dry run", text=describe_plan(config, examples))
-    world = World(config.device)
-    with _folder(config, name, recipe, to_yaml(config), world, fresh=fresh) as folder:
-        if world.any(folder.finished):
-            text = (
-                f"this run has finished already: {folder.model}\n"
-                "  → Give another out=FOLDER, or --fresh to train again."
-            )
-            return Result(folder.path, folder.model, "finished before", text=text)
+
+    def build_job(world: World, folder: RunFolder) -> Job:
         trainee = prepare(config, world, shared_prefixes=examples.shared_prefixes)
         method = build(config, examples, trainee, world, workers=workers)
-        plan = method.plan
-        return carry_out(
-            config,
-            recipe,
-            method,
-            trainee,
-            tokenizer,
-            world,
-            folder,
-            loop_settings(config, len(plan), plan.steps_per_epoch),
-            show=show,
+        return Job(
+            method=method,
+            trainee=trainee,
+            settings=loop_settings(config, len(method.plan), method.plan.steps_per_epoch),
             introduction=introduction(config, examples, trainee, world, folder.path),
+            title=f"Fine-tuning of {config.model}",
+            save=saver(config.model, tokenizer),
         )
+
+    return conduct(config, name, build_job, fresh=fresh, show=show)
+
+
+def saver(name: str, tokenizer: PreTrainedTokenizerBase) -> Callable[[nn.Module, Path], None]:
+    """Writes the roles' language model as a folder of its own; `name` is its base's."""
+
+    def save(roles: nn.Module, folder: Path) -> None:
+        save_model(roles.model, tokenizer, folder, name=name)  # type: ignore[arg-type]
+
+    return save
 
 
 def build(
@@ -240,21 +234,3 @@ def introduction(
         *examples.notes,
         *figures.text().splitlines()[1:],
     ]
-
-
-def _folder(
-    config: TrainingConfig,
-    name: str,
-    recipe: Mapping[str, Any],
-    text: str,
-    world: World,
-    *,
-    fresh: bool,
-) -> RunFolder:
-    """The run's folder; only the main process opens it for writing, and does so first."""
-    if world.is_main:
-        opened = RunFolder.open(config.out, name, recipe, text=text, fresh=fresh)
-        world.wait()
-        return opened
-    world.wait()
-    return RunFolder(Path(config.out) if config.out else RUNS / name, writes=False)

@@ -8,6 +8,7 @@ talking.
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -124,8 +125,15 @@ def rows_from(plan: Plan, step: int, workers: int) -> Iterator[list[Row]]:
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         collate_fn=_unchanged,
+        worker_init_fn=_leave_signals_to_the_trainer,
     )
     return iter(loader)
+
+
+def _leave_signals_to_the_trainer(worker: int) -> None:
+    """A terminal's Ctrl-C reaches every process; the trainer finishes its step and ends workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _unchanged(rows: list[Row]) -> list[Row]:

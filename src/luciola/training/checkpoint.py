@@ -34,13 +34,15 @@ class Checkpoint:
         weights: the trained parameters by name, on the CPU.
         optimizer: its state dict.
         average: the running average by name, empty where there is none.
-        state: loop and method state.
+        method: the method's state; may hold tensors.
+        state: the loop's.
     """
 
     step: int
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
     average: dict[str, Tensor]
+    method: dict[str, Any]
     state: dict[str, Any]
 
 
@@ -50,6 +52,7 @@ def save(
     parameters: Mapping[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     average: Mapping[str, Tensor],
+    method: Mapping[str, Any],
     state: Mapping[str, Any],
 ) -> Path:
     """Write `folder/step-XXXXXX` whole or not at all.
@@ -62,6 +65,7 @@ def save(
         if average:
             save_file(_owned(average), temporary / "average.safetensors")
         torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+        torch.save(dict(method), temporary / "method.pt")
         (temporary / "state.json").write_text(json.dumps(state, indent=1))
     return final
 
@@ -111,6 +115,7 @@ def load(path: Path) -> Checkpoint:
             weights=load_file(path / "weights.safetensors"),
             optimizer=torch.load(path / "optimizer.pt", map_location="cpu", weights_only=True),
             average=load_file(average) if average.exists() else {},
+            method=torch.load(path / "method.pt", map_location="cpu", weights_only=True),
             state=json.loads((path / "state.json").read_text()),
         )
     except Exception as error:  # damaged bytes raise anything, from EOFError to UnpicklingError

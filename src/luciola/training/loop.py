@@ -34,10 +34,15 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """What the loop needs of a recipe; every count in optimizer steps."""
+    """What the loop needs of a recipe; every count in optimizer steps.
+
+    Args:
+        eval_first: also evaluate before the first step.
+    """
 
     total_steps: int
     eval_every: int = 0
+    eval_first: bool = False
     save_every: int = 0
     keep: int = 1
     patience: int = 0
@@ -103,6 +108,8 @@ class Loop(Generic[B]):
 
     def _steps(self, interrupt: Interrupt) -> str:
         self.method.roles.train()
+        if self.settings.eval_first and not self.counters.step:
+            self._evaluate()
         while self.counters.step < self.settings.total_steps:
             began = time.perf_counter()
             batches = self.method.next_step()
@@ -135,12 +142,13 @@ class Loop(Generic[B]):
 
     def _set_lr(self) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.at(self.counters.step)
+            group["lr"] = self.schedule.at(self.counters.step) * group.get("lr_scale", 1.0)
 
     def _record(self, means: dict[str, float], seconds: float) -> None:
         self.counters.train_s += seconds
         tokens = means.get("tokens", 0.0)
         self.counters.tokens += tokens
+        means.update(self.method.figures())
         means["lr"] = self.schedule.at(self.counters.step - 1)
         means["tokens_per_s"] = tokens / max(seconds, 1e-9)
         self.counters.last = means
@@ -152,12 +160,14 @@ class Loop(Generic[B]):
         every, step = self.settings.eval_every, self.counters.step
         if not every or (step % every and step != self.settings.total_steps):
             return False
+        return self._evaluate()
+
+    def _evaluate(self) -> bool:
         figures = self.evaluate()
-        if not figures:
-            return False
-        if self.world.is_main:
-            self.log.log(step, figures)
-        return self._judge(figures["eval/loss"])
+        if figures and self.world.is_main:
+            self.log.log(self.counters.step, figures)
+        badness = self.method.judge(figures) if figures else None
+        return badness is not None and self._judge(badness)
 
     def evaluate(self) -> dict[str, float]:
         """Figures on held-out data, with the averaged weights where there are any."""
@@ -208,6 +218,7 @@ class Loop(Generic[B]):
                 self.parameters,
                 self.optimizer,
                 {} if self.average is None else self.average.values,
+                self.method.state_dict(),
                 self._state(),
             )
             checkpoint.prune(self.folder, self.settings.keep)
@@ -217,7 +228,6 @@ class Loop(Generic[B]):
         average_steps = 0 if self.average is None else self.average.steps
         return {
             "loop": vars(self.counters),
-            "method": self.method.state_dict(),
             "average_steps": average_steps,
         }
 
@@ -230,7 +240,7 @@ class Loop(Generic[B]):
         checkpoint.restore(saved.weights, self.parameters)
         self.optimizer.load_state_dict(saved.optimizer)
         self.counters = Counters(**saved.state["loop"])
-        self.method.load_state_dict(saved.state["method"])
+        self.method.load_state_dict(saved.method)
         if self.average is not None:
             self.average.restore(saved.average, saved.state["average_steps"])
         if self.world.is_main:

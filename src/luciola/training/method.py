@@ -61,9 +61,19 @@ class Method(Protocol[B]):
         """
         ...
 
+    def figures(self) -> Mapping[str, float]:
+        """Figures of the step just taken that are no sums over its batch (a rollout's scores, a
+        controller's coefficient, seconds), the same in every process; logged beside the means.
+        """
+        ...
+
     def evaluate(self) -> Mapping[str, float]:
-        """Figures on held-out data, reduced over processes; "eval/loss" decides which weights are
-        best.
+        """Figures on held-out data, named eval/…, reduced over processes; empty: there are none."""
+        ...
+
+    def judge(self, figures: Mapping[str, float]) -> float | None:
+        """How bad an evaluation is, for keeping the best weights and for patience; None: the last
+        weights are the result.
         """
         ...
 
@@ -71,6 +81,8 @@ class Method(Protocol[B]):
         """Where these examples came from, for an error message."""
         ...
 
-    def state_dict(self) -> dict[str, Any]: ...
+    def state_dict(self) -> dict[str, Any]:
+        """Plain values and tensors, nested in dicts and lists."""
+        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,31 +22,56 @@ def build_optimizer(
     lr: float,
     betas: tuple[float, float],
     weight_decay: float,
+    eps: float = 1e-8,
+    lr_scales: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019), fused; or with 8-bit states (Dettmers et al. 2022).
 
     Vectors (norms, biases) are never decayed.
 
+    Args:
+        lr_scales: learning rate of parameters whose name begins with the key, as a multiple of the
+            run's; 1 for all others.
+
     Raises: ConfigError if nothing is trained, or 8-bit states are asked for without a GPU.
     """
     if not parameters:
         raise ConfigError("nothing would be trained: no parameter requires a gradient")
-    matrices = [p for p in parameters.values() if p.ndim >= 2]
-    vectors = [p for p in parameters.values() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    groups = _groups(parameters, lr, weight_decay, lr_scales or {})
     if kind == "adamw8bit":
-        return _eight_bit(groups, lr, betas, matrices + vectors)
-    return torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
+        return _eight_bit(groups, lr, betas, eps, list(parameters.values()))
+    return torch.optim.AdamW(groups, lr=lr, betas=betas, eps=eps, fused=True)
+
+
+def _groups(
+    parameters: Mapping[str, nn.Parameter],
+    lr: float,
+    weight_decay: float,
+    lr_scales: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Parameters of one decay and one learning rate together, matrices before vectors."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for is_vector in (False, True):
+        for name, parameter in parameters.items():
+            if (parameter.ndim < 2) is is_vector:
+                scale = next((v for k, v in lr_scales.items() if name.startswith(k)), 1.0)
+                groups.setdefault((scale, is_vector), []).append(parameter)
+    return [
+        {
+            "params": members,
+            "weight_decay": 0.0 if is_vector else weight_decay,
+            "lr": lr * scale,
+            "lr_scale": scale,
+        }
+        for (scale, is_vector), members in groups.items()
+    ]
 
 
 def _eight_bit(
-    groups: list[dict[str, object]],
+    groups: list[dict[str, Any]],
     lr: float,
     betas: tuple[float, float],
+    eps: float,
     parameters: list[nn.Parameter],
 ) -> torch.optim.Optimizer:
     if not parameters[0].is_cuda:
@@ -60,7 +85,7 @@ def _eight_bit(
         raise MissingExtraError(
             "bitsandbytes", extra="quantized", purpose="optimizer=adamw8bit"
         ) from None
-    return AdamW8bit(groups, lr=lr, betas=betas)
+    return AdamW8bit(groups, lr=lr, betas=betas, eps=eps)
 
 
 class Average:
