@@ -218,6 +218,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(model_folder: Path, chats: Path) -> 
     assert "stopping after this step" in output
     assert output.splitlines()[-1] == "  → Run the same command again to go on from there."
     assert list(Path("run/checkpoints").glob("step-*"))
+    chats.write_text("\n".join(chats.read_text().splitlines()[1:]) + "\n")
+    with pytest.raises(DataError, match="data have changed since this run began"):
+        luciola.sft(model=str(model_folder), data=str(chats), epochs=400, out="run", **FAST)
 
 
 def test_two_processes_train_as_one(model_folder: Path, chats: Path) -> None:

@@ -16,11 +16,12 @@ from luciola.config.sft import SftConfig
 from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping
 from luciola.data.rows import Row
+from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.examples import Examples, load_examples
 from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
 from luciola.methods.running import Job, Result, conduct, loop_settings
-from luciola.methods.stream import Plan, lay_out, rows_from, share
+from luciola.methods.stream import Plan, fingerprint, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
 from luciola.models.save import save_model
@@ -61,6 +62,7 @@ class Sft(Plain):
         self.workers = workers
         self.position = 0
         self._rows: Iterator[list[Row]] | None = None
+        self._fingerprint: str | None = None
 
     def next_step(self) -> list[Batch] | None:
         """The micro-batches of the next step."""
@@ -113,13 +115,26 @@ class Sft(Plain):
         return shown if len(origins) <= 4 else f"{shown} and {len(origins) - 4} more"
 
     def state_dict(self) -> dict[str, Any]:
-        """The position in the data."""
-        return {"position": self.position}
+        """The position in the data, and which data they are."""
+        return {"position": self.position, "data": self._data()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position."""
+        """Go on from a position.
+
+        Raises: DataError if the examples are not those that the run began with.
+        """
+        if state["data"] != self._data():
+            raise DataError(
+                "the training data have changed since this run began",
+                remedy="Put the old data back to go on, or begin again with --fresh.",
+            )
         self.position = state["position"]
         self._rows = None
+
+    def _data(self) -> str:
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.plan.source)
+        return self._fingerprint
 
 
 def sft(**settings: Any) -> Result:

@@ -11,6 +11,7 @@ import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Literal, Protocol
 
 import numpy as np
@@ -91,6 +92,18 @@ class Plan(Dataset[list[Row]]):
             raise IndexError(step)
         rows = lay_out(self.samples(step), self.kind, self.capacity)
         return share(rows, self.rank, self.size)
+
+
+def fingerprint(source: Source) -> str:
+    """A hash of the examples, to notice that data changed under a run; of 64 where each epoch makes
+    its own.
+    """
+    stride = 1 if isinstance(source, Rendered) else max(1, len(source) // 64)
+    digest = blake2b(str(len(source)).encode(), digest_size=8)
+    for index in range(0, len(source), stride):
+        tokens = source.tokens(index, 0)
+        digest.update(tokens.ids.tobytes() + tokens.trained.tobytes())
+    return digest.hexdigest()
 
 
 def lay_out(samples: Sequence[Tokens], kind: Kind, capacity: int) -> list[Row]:
