@@ -66,11 +66,18 @@ Example = Conversation | Completion | Text
 
 @dataclass(frozen=True)
 class Preference:
-    """A prompt with answers, best first; two answers are a pair."""
+    """A prompt with answers, best first; two answers are a pair.
 
-    prompt: tuple[Message, ...]
+    Args:
+        prompt: turns, rendered with a chat template, or plain text that the answers continue.
+        answers: at least two.
+        margin: how much better the first of a pair is, in units of the reward; None: not known.
+    """
+
+    prompt: str | tuple[Message, ...]
     answers: tuple[str, ...]
     origin: Origin = Origin()
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
