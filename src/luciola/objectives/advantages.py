@@ -92,14 +92,14 @@ def gae(
         mask: (B, T) bool; None: every cell is a token, as in trlx.
         gamma: discount per token.
         lam: λ: 0 is one-step temporal difference, 1 is Monte Carlo.
-        every_column: as TRL 0.11: values and rewards are 0 outside the mask, but every column is a
-            step, also before the answer and between its tokens.
+        every_column: as TRL 0.11: every column is a step, also before, between and after the
+            tokens, with a value of 0 outside the mask and the reward that it is given.
 
     Returns: advantages and returns (advantage + value), both (B, T), not whitened.
     """
     mask = cells(mask, values=values, rewards=rewards)
-    values, rewards = values.masked_fill(~mask, 0.0), rewards.masked_fill(~mask, 0.0)
     steps = torch.ones_like(mask) if every_column else mask
+    values, rewards = values.masked_fill(~mask, 0.0), rewards.masked_fill(~steps, 0.0)
     advantages = torch.zeros_like(values)
     next_value = next_advantage = values.new_zeros(values.shape[0])
     for t in reversed(range(values.shape[1])):
