@@ -1,0 +1,1 @@
+"""Doors for people who come from other libraries: their calls, their names, our code underneath."""
