@@ -53,7 +53,7 @@ def test_a_token_that_neither_can_choose_adds_nothing_to_the_whole_kl() -> None:
 
 def test_equal_policies_have_no_kl() -> None:
     for kind in ("k1", "k2", "k3", "abs"):
-        assert kl_estimate(POLICY, POLICY, kind).tolist() == [0.0, 0.0]  # type: ignore[arg-type]
+        assert kl_estimate(POLICY, POLICY, kind).tolist() == [0.0, 0.0]
 
 
 def test_an_unknown_estimate_is_refused() -> None:
