@@ -44,13 +44,7 @@ def attach_lora(model: nn.Module, config: LoraConfig, *, run_seed: int) -> nn.Mo
     import peft
 
     torch.manual_seed(seed(run_seed, "adapter"))
-    settings = peft.LoraConfig(
-        r=config.r,
-        lora_alpha=config.alpha,  # type: ignore[arg-type]  # any number
-        lora_dropout=config.dropout,
-        target_modules=list(config.targets) or "all-linear",
-        task_type="CAUSAL_LM",
-    )
+    settings = adapter_settings(config)
     with quiet():
         try:
             return peft.get_peft_model(model, settings)
@@ -64,6 +58,19 @@ def attach_lora(model: nn.Module, config: LoraConfig, *, run_seed: int) -> nn.Mo
                 f"lora.targets={','.join(config.targets)} names no layer of this model",
                 remedy=f"Its linear layers are {', '.join(linear)}.",
             ) from None
+
+
+def adapter_settings(config: LoraConfig) -> Any:
+    """The settings as peft takes them."""
+    import peft
+
+    return peft.LoraConfig(
+        r=config.r,
+        lora_alpha=config.alpha,  # type: ignore[arg-type]  # any number
+        lora_dropout=config.dropout,
+        target_modules=list(config.targets) or "all-linear",
+        task_type="CAUSAL_LM",
+    )
 
 
 def continue_adapter(model: Any) -> nn.Module:

@@ -62,6 +62,34 @@ class Batch:
         )
 
 
+def kept_columns(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """The columns whose outputs are wanted, (K,) int64, and for a padded batch where in K each of
+    the N trained tokens finds its own.
+    """
+    if batch.layout is not None:
+        return batch.columns, None
+    return torch.unique(batch.columns, return_inverse=True)
+
+
+def pick(batch: Batch, outputs: Tensor, inverse: Tensor | None) -> Tensor:
+    """(N, …) of outputs (B, K, …) that were computed at `kept_columns`."""
+    return outputs[0] if inverse is None else outputs[batch.rows, inverse]
+
+
+def model_inputs(batch: Batch) -> dict[str, Any]:
+    """What the model is called with."""
+    inputs: dict[str, Any] = {
+        "input_ids": batch.ids,
+        "position_ids": batch.positions,
+        "attention_mask": batch.mask,
+        "use_cache": False,
+    }
+    if batch.layout is not None:
+        inputs["attention_mask"] = placeholder_mask(batch.ids.device)
+        inputs["layout"] = batch.layout
+    return inputs
+
+
 def logits_of(model: torch.nn.Module, batch: Batch) -> Tensor:
     """(N, V) logits that predict the trained tokens; the output head runs only where they are.
 
@@ -69,18 +97,6 @@ def logits_of(model: torch.nn.Module, batch: Batch) -> Tensor:
         model: a causal language model of transformers, bare or inside peft.
         batch: padded, or flat with a layout (then the model's attention must be "luciola").
     """
-    if batch.layout is not None:
-        mask, extra = placeholder_mask(batch.ids.device), {"layout": batch.layout}
-        kept, inverse = batch.columns, None
-    else:
-        mask, extra = batch.mask, {}  # type: ignore[assignment]
-        kept, inverse = torch.unique(batch.columns, return_inverse=True)
-    logits: Tensor = model(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        attention_mask=mask,
-        use_cache=False,
-        logits_to_keep=kept,
-        **extra,
-    ).logits
-    return logits[0] if inverse is None else logits[batch.rows, inverse]
+    kept, inverse = kept_columns(batch)
+    logits: Tensor = model(**model_inputs(batch), logits_to_keep=kept).logits
+    return pick(batch, logits, inverse)

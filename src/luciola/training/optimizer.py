@@ -30,8 +30,8 @@ def build_optimizer(
     Vectors (norms, biases) are never decayed.
 
     Args:
-        lr_scales: learning rate of parameters whose name begins with the key, as a multiple of the
-            run's; 1 for all others.
+        lr_scales: learning rate of the parameters that have the key as a part of their dotted name,
+            as a multiple of the run's; 1 for all others.
 
     Raises: ConfigError if nothing is trained, or 8-bit states are asked for without a GPU.
     """
@@ -54,7 +54,7 @@ def _groups(
     for is_vector in (False, True):
         for name, parameter in parameters.items():
             if (parameter.ndim < 2) is is_vector:
-                scale = next((v for k, v in lr_scales.items() if name.startswith(k)), 1.0)
+                scale = next((v for k, v in lr_scales.items() if k in name.split(".")), 1.0)
                 groups.setdefault((scale, is_vector), []).append(parameter)
     return [
         {

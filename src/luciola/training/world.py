@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher sets beside WORLD_SIZE."""
 
 M = TypeVar("M", bound=nn.Module)
+T = TypeVar("T")
 
 
 class World:
@@ -110,6 +111,14 @@ class World:
         if self.size == 1 or last:
             return nullcontext()
         return self.accelerator.no_sync(module)
+
+    def gather(self, items: Sequence[T]) -> list[T]:
+        """The items of all processes, by rank, in every process."""
+        if self.size == 1:
+            return list(items)
+        from accelerate.utils import gather_object
+
+        return list(gather_object(list(items)))
 
     def any(self, flag: bool) -> bool:
         """True where any process says so."""

@@ -1,0 +1,171 @@
+"""The recipes of the online methods: the model answers, a reward scores, the model learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from luciola.config.ranges import Count, CountOrZero, NotNegative, Positive, SettingError, Share
+from luciola.config.training import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineConfig(TrainingConfig):
+    """What PPO, A2C, GRPO and RLOO share: prompts, rollouts, the reward, the reference."""
+
+    prompts: str
+    """JSONL, JSON, CSV, Parquet or text file of prompts, or FILE.py:function, MODULE:function."""
+    eval_prompts: str = ""
+    """Prompts for evaluation, in the same forms; empty: no evaluation."""
+    reward: tuple[str, ...]
+    """What scores the answers: FILE.py:function, model:FOLDER, length:…, …; several are added."""
+    metric: str = ""
+    """Another function that judges the answers of an evaluation, without training on it."""
+    system: str = ""
+    """System prompt for conversations that have none."""
+    template: str = ""
+    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    prompt_format: Literal["auto", "chat", "text"] = "auto"
+    """How a plain prompt is read: as a user's turn, or as raw text; auto: by the tokenizer."""
+
+    epochs: Positive = 1.0
+    """Passes over the prompts."""
+    iterations: CountOrZero = 0
+    """Rounds of rollouts and updates; 0: by epochs."""
+    rollouts: Count = 64
+    """Answers per iteration, over all processes."""
+    answers: Count = 1
+    """Answers to each prompt."""
+    updates: Count = 4
+    """Passes over an iteration's answers; each is shuffled and cut into batches."""
+    batch: Count = 16
+    """Answers per optimizer step, over all processes."""
+
+    max_new_tokens: Count = 64
+    """Tokens per answer at most; prompts keep max_length minus this."""
+    temperature: Positive = 1.0
+    """Of sampling, and of every log-probability."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer."""
+    old_logprobs: Literal["trainer", "sampler"] = "trainer"
+    """Whose log-probabilities count as those of sampling; the trainer computes them once more."""
+
+    missing_end_penalty: NotNegative = 0.0
+    """Taken from the score of an answer that was cut off by max_new_tokens."""
+    score_scaling: Literal["none", "scale", "normalize"] = "none"
+    """Divide scores by their running deviation, or also subtract their running mean."""
+    score_clip: NotNegative = 0.0
+    """Largest size of a score, after scaling; 0: no limit."""
+
+    reference: str = ""
+    """Model that the KL is measured to; empty: the model as it was at the start."""
+    kl_coef: NotNegative = 0.05
+    """Weight of the KL to the reference."""
+    kl_estimator: Literal["k1", "k2", "k3", "abs", "full"] = "k1"
+    """How the KL of a token is estimated; full: over the whole vocabulary."""
+    clip: Positive = 0.2
+    """Half-width of the interval in which a token's probability ratio may push."""
+    ratio_threshold: Positive = 10.0
+    """A batch whose mean ratio is larger takes no step."""
+    target_kl: NotNegative = 0.0
+    """End an iteration's updates 1.5 times this far from its start, in nats a token; 0: off."""
+
+    lr: NotNegative = 1e-5
+    """Highest learning rate."""
+    schedule: Literal["cosine", "linear", "constant"] = "linear"
+    """What the learning rate does after the warm-up."""
+    adam_eps: Positive = 1e-5
+    """AdamW's epsilon; smaller makes the first steps too long."""
+    trace_every: CountOrZero = 0
+    """Iterations between two pictures of every token (`luciola trace`); 0: twenty over the run."""
+    trace_prompts: CountOrZero = 4
+    """Prompts of which each picture is taken, the first of the data; 0: none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.prompts:
+            raise SettingError(("prompts",), "must not be empty")
+        if not self.reward:
+            raise SettingError(("reward",), "must not be empty")
+        if self.rollouts % self.answers:
+            raise SettingError(("rollouts",), f"must be a multiple of answers={self.answers}")
+        if self.max_new_tokens >= self.max_length:
+            raise SettingError(("max_new_tokens",), f"leaves no room in {self.max_length} tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorCriticConfig(OnlineConfig):
+    """What PPO and A2C share: the critic."""
+
+    kl_target: NotNegative = 0.0
+    """Adapt kl_coef so that an answer's KL stays near this, in nats; 0: fixed."""
+    kl_horizon: Positive = 10_000.0
+    """Answers over which kl_coef follows."""
+    gamma: Share = 1.0
+    """Discount per token."""
+    lam: Share = 0.95
+    """GAE's lambda."""
+    vf_coef: NotNegative = 0.1
+    """Weight of the value loss."""
+    entropy_coef: NotNegative = 0.0
+    """Weight of the entropy bonus."""
+    whiten_rewards: bool = False
+    """Scale rewards to variance 1 over an iteration; their mean stays."""
+    whiten_advantages: bool = True
+    """Scale advantages to mean 0 and variance 1 over an iteration."""
+    critic: Literal["shared", "separate"] = "shared"
+    """The value head reads the policy's own states, or those of a critic with its own weights."""
+    value_init: str = "zero"
+    """How the value head begins: zero, random, or the folder of a reward model."""
+    critic_lr: NotNegative = 0.0
+    """Learning rate of the value head and critic; 0: lr."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoConfig(ActorCriticConfig):
+    """Proximal policy optimisation (Schulman et al. 2017) of a causal language model."""
+
+    clip_value: NotNegative = 0.2
+    """Half-width of the interval that a value may move within an iteration; 0: no limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class A2cConfig(ActorCriticConfig):
+    """Advantage actor-critic (Mnih et al. 2016): one step on each iteration's answers."""
+
+    updates: Count = 1
+    """Passes over an iteration's answers."""
+    batch: Count = 64
+    """Answers per optimizer step, over all processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupConfig(OnlineConfig):
+    """What GRPO and RLOO share: several answers to a prompt are each other's baseline."""
+
+    answers: Count = 8
+    """Answers to each prompt."""
+    updates: Count = 1
+    """Passes over an iteration's answers."""
+    loss_weights: Literal["token", "sequence", "constant"] = "token"
+    """What counts alike in the loss: tokens, answers, or each token over max_new_tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpoConfig(GroupConfig):
+    """Group relative policy optimisation (Shao et al. 2024); the KL is part of the loss."""
+
+    scale_by_std: bool = True
+    """Divide a group's advantages by its standard deviation (false: Dr. GRPO)."""
+    kl_estimator: Literal["k1", "k2", "k3", "abs", "full"] = "k3"
+    """How the KL of a token is estimated; in the loss only k2 and k3 have its gradient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RlooConfig(GroupConfig):
+    """REINFORCE with a baseline: leave-one-out (Ahmadian et al. 2024) or the batch's mean."""
+
+    answers: Count = 4
+    """Answers to each prompt."""
+    baseline: Literal["leave-one-out", "batch"] = "leave-one-out"
+    """The other answers to the prompt, or all tokens of the iteration (REINFORCE++)."""

@@ -1,0 +1,145 @@
+"""Prompts to answer: read, rendered to tokens, with what their rows say besides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from luciola.conversation.render import Renderer
+from luciola.data.readers.source import rows_of_file
+from luciola.errors import DataError
+from luciola.plugins import load_object
+from luciola.types import Message, Origin
+
+Format = Literal["auto", "chat", "text"]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt.
+
+    Args:
+        ids: its tokens, after which the model answers.
+        text: as a person wrote it; of a conversation its last turn.
+        messages: the conversation, where it is one.
+        metadata: the other columns of its row, which a reward may look at.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+    messages: tuple[Message, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a run, and how many were too long to be used."""
+
+    usable: tuple[Prompt, ...]
+    too_long: int
+
+    def __len__(self) -> int:
+        return len(self.usable)
+
+
+def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: int) -> Prompts:
+    """Prompts from a file, a plugin function, or a sequence of texts and rows.
+
+    A row has "prompt" (a text or a list of messages), or a conversation whose last answers are left
+    out, or "text". Longer prompts than `longest` tokens are left out and counted.
+
+    Raises: DataError naming file and line of a row that is no prompt, or if none is left.
+    """
+    rows = list(_rows(source))
+    if not rows:
+        raise DataError("there are no prompts", path=str(source) if _is_name(source) else "")
+    prompts = [_prompt(row, origin, renderer, format) for row, origin in rows]
+    usable = tuple(prompt for prompt in prompts if len(prompt.ids) <= longest)
+    if not usable:
+        shortest = min(len(prompt.ids) for prompt in prompts)
+        raise DataError(
+            f"every prompt is longer than the {longest} tokens that max_length leaves; "
+            f"the shortest has {shortest}",
+            remedy="Raise max_length, or lower max_new_tokens.",
+        )
+    return Prompts(usable, len(prompts) - len(usable))
+
+
+def is_plugin(name: str) -> bool:
+    """Whether a name is one of a Python object: FILE.py:NAME or PACKAGE.MODULE:NAME."""
+    return bool(re.fullmatch(r"(.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):[A-Za-z_][\w.]*", name)) and (
+        not name.startswith("hub:")
+    )
+
+
+def _is_name(source: Any) -> bool:
+    return isinstance(source, str | Path)
+
+
+def _rows(source: Any) -> Iterable[tuple[Any, Origin]]:
+    """Rows with their places."""
+    if not _is_name(source):
+        return [(row, Origin("prompts", index + 1)) for index, row in enumerate(source)]
+    name = str(source)
+    if is_plugin(name):
+        made = load_object(name)
+        found = made() if callable(made) else made
+        return [(row, Origin(name, index + 1)) for index, row in enumerate(found)]
+    if name.endswith(".txt"):
+        lines = _text_lines(Path(name))
+        return [(line, Origin(name, n)) for n, line in lines if line.strip()]
+    return ((dict(record.values), record.origin) for record in rows_of_file(name))
+
+
+def _text_lines(path: Path) -> list[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read ({error})", path=str(path)) from error
+    return list(enumerate(text.split("\n"), 1))
+
+
+def _prompt(row: Any, origin: Origin, renderer: Renderer, format: Format) -> Prompt:
+    if isinstance(row, str):
+        row = {"prompt": row}
+    if not isinstance(row, Mapping):
+        raise _error(origin, f"a prompt is a text or an object, got {type(row).__name__}")
+    key = next((k for k in ("prompt", "messages", "conversation", "text") if k in row), "")
+    if not key:
+        raise _error(origin, f"the row has no prompt (its keys: {', '.join(row) or 'none'})")
+    metadata = {k: v for k, v in row.items() if k != key}
+    value = row[key]
+    if isinstance(value, str):
+        chat = format == "chat" or (format == "auto" and bool(renderer.tokenizer.chat_template))
+        if not chat or key == "text":
+            ids = renderer.text_prompt_ids(value)
+            if not ids:
+                raise _error(origin, "the prompt is empty, and this tokenizer begins with nothing")
+            return Prompt(tuple(ids), value, metadata=metadata)
+        messages: tuple[Message, ...] = (Message("user", value),)
+    else:
+        messages = _messages(value, origin)
+    return Prompt(tuple(renderer.prompt_ids(messages)), messages[-1].content, messages, metadata)
+
+
+def _messages(value: Any, origin: Origin) -> tuple[Message, ...]:
+    """The conversation up to its last turn that is not the assistant's."""
+    if not isinstance(value, Sequence):
+        raise _error(origin, f"a prompt is a text or a list of messages, got {value!r:.60}")
+    messages = []
+    for item in value:
+        if not (isinstance(item, Mapping) and isinstance(item.get("content"), str)):
+            raise _error(origin, 'each message needs "role" and "content"')
+        messages.append(Message(str(item.get("role", "user")), item["content"]))
+    while messages and messages[-1].role == "assistant":
+        messages.pop()
+    if not messages:
+        raise _error(origin, "the conversation has no turn to answer")
+    return tuple(messages)
+
+
+def _error(origin: Origin, message: str) -> DataError:
+    return DataError(message, path=origin.path, line=origin.line)

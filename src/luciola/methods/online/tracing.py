@@ -1,0 +1,133 @@
+"""Pictures of an iteration: what happened to each token of the traced prompts' answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from luciola.config.online import ActorCriticConfig, OnlineConfig, PpoConfig
+from luciola.methods.online.experience import Experience, Rollout
+from luciola.methods.online.prompts import Prompt
+from luciola.runs.trace import AnswerTrace
+
+BEFORE = {
+    "logprobs": "logprobs",
+    "reference": "ref_logprobs",
+    "kls": "kls",
+    "values": "values",
+    "rewards": "rewards",
+    "whitened_rewards": "whitened_rewards",
+    "raw_advantages": "raw_advantages",
+    "advantages": "advantages",
+    "returns": "returns",
+}
+"""Columns of the experience, and what the trace calls them."""
+
+
+def traced(experience: Experience, prompts: int) -> list[int]:
+    """Indices of the answers that are pictured: the first to each of the first `prompts`."""
+    seen: dict[int, int] = {}
+    for index, one in enumerate(experience.rollouts):
+        if one.prompt < prompts:
+            seen.setdefault(one.prompt, index)
+    return [seen[prompt] for prompt in sorted(seen)]
+
+
+def picture(
+    experience: Experience,
+    index: int,
+    now: Mapping[str, Tensor],
+    *,
+    config: OnlineConfig,
+    method: str,
+    prompt: Prompt,
+    tokens: Sequence[str],
+    iteration: int,
+    step: int,
+    kl_coef: float,
+) -> AnswerTrace:
+    """One answer before and after an iteration's learning.
+
+    Args:
+        now: the policy's logprobs, and values where there are any, after learning.
+        tokens: the text of each token.
+    """
+    one = experience.rollouts[index]
+    mask = experience.mask[index]
+    columns = {
+        ours: experience.columns[name][index][mask]
+        for name, ours in BEFORE.items()
+        if name in experience.columns
+    }
+    columns["scores"] = _scores(one)
+    columns.update(_learned(columns, now, config))
+    if "rewards" in columns and "values" in columns:
+        columns["deltas"] = _deltas(columns, config)
+    return AnswerTrace(
+        iteration=iteration,
+        step=step,
+        prompt_index=one.prompt,
+        method=method,
+        prompt=prompt.text,
+        finish=one.finish,
+        settings=_settings(config, experience, kl_coef),
+        score=one.total_score,
+        parts=dict(one.parts),
+        tokens=list(tokens),
+        ids=list(one.ids),
+        clipped=columns.pop("clipped").bool().tolist(),
+        **{name: column.tolist() for name, column in columns.items()},
+    )
+
+
+def _scores(one: Rollout) -> Tensor:
+    if isinstance(one.score, tuple):
+        return torch.tensor(one.score)
+    return torch.tensor([0.0] * (len(one.ids) - 1) + [one.score])
+
+
+def _learned(
+    columns: Mapping[str, Tensor], now: Mapping[str, Tensor], config: OnlineConfig
+) -> dict[str, Tensor]:
+    ratios = (now["logprobs"] - columns["logprobs"]).exp()
+    plain = -columns["advantages"] * ratios
+    clipped = -columns["advantages"] * ratios.clamp(1 - config.clip, 1 + config.clip)
+    found = {
+        "new_logprobs": now["logprobs"],
+        "ratios": ratios,
+        "clipped": clipped > plain,
+        "policy_losses": torch.maximum(plain, clipped),
+    }
+    return found | ({"new_values": now["values"]} if "values" in now else {})
+
+
+def _deltas(columns: Mapping[str, Tensor], config: OnlineConfig) -> Tensor:
+    gamma = config.gamma if isinstance(config, ActorCriticConfig) else 1.0
+    rewards = columns.get("whitened_rewards", columns["rewards"])
+    following = torch.cat([columns["values"][1:], columns["values"].new_zeros(1)])
+    return rewards + gamma * following - columns["values"]
+
+
+def _settings(config: OnlineConfig, experience: Experience, kl_coef: float) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "kl_coef": kl_coef,
+        "kl_estimator": config.kl_estimator,
+        "temperature": config.temperature,
+        "clip": config.clip,
+    }
+    if isinstance(config, ActorCriticConfig):
+        raw = experience.columns["raw_advantages"][experience.mask]
+        settings |= {
+            "gamma": config.gamma,
+            "lam": config.lam,
+            "whiten_advantages": config.whiten_advantages,
+            "whiten_rewards": config.whiten_rewards,
+            "advantage_mean": float(raw.mean()),
+            "advantage_std": float(raw.std()) if len(raw) > 1 else 0.0,
+        }
+    if isinstance(config, PpoConfig):
+        settings["clip_value"] = config.clip_value
+    return settings

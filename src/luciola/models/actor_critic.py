@@ -1,0 +1,153 @@
+"""The roles of an online run over one base: actor, critic, reference; one module, one forward pass.
+
+With adapters all three share one set of base weights: the actor is the adapter "default", a critic
+of its own the adapter "critic", the reference the base with no adapter (or the adapter
+"reference", a copy of the one that the run began with). With full weights the reference is a frozen
+copy. Values are read off the states that enter the output head, in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from luciola.models.batch import Batch, kept_columns, logits_of, model_inputs, pick
+
+CRITIC = "critic"
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one forward pass gives for the N trained tokens.
+
+    Args:
+        logits: (N, V) float32.
+        values: (N,) float32, of the state before each token; None where there is no critic.
+    """
+
+    logits: Tensor
+    values: Tensor | None
+
+
+class ActorCritic(nn.Module):
+    """Actor, critic and reference.
+
+    Args:
+        model: the actor, a causal language model, bare or inside peft.
+        value_head: (H) -> 1; None: no critic.
+        critic: the critic's own body where it has its own full weights; else None.
+        reference: a model of its own; None: the actor's base with the adapter off, or on
+            "reference".
+        autocast: compute in bfloat16 where that is safe.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        value_head: nn.Linear | None = None,
+        critic: nn.Module | None = None,
+        reference: nn.Module | None = None,
+        autocast: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.value_head = value_head
+        self.critic = critic
+        self.reference = reference
+        self.autocast = autocast
+        self._states: Tensor | None = None
+        head = model.get_output_embeddings()  # type: ignore[operator]
+        head.register_forward_pre_hook(self._keep)
+
+    def forward(self, batch: Batch) -> Outputs:
+        """Logits and values at the batch's trained tokens."""
+        with self._computing(batch):
+            logits = logits_of(self.model, batch).float()
+            states, self._states = self._states, None
+            if self.value_head is None:
+                return Outputs(logits, None)
+            assert states is not None  # the output head has run
+            if self._has_own_critic:
+                states = self._critic_states(batch)
+            else:
+                states = pick(batch, states, kept_columns(batch)[1])
+        return Outputs(logits, self.value_head(states.float())[:, 0])
+
+    @torch.no_grad()
+    def reference_logits(self, batch: Batch) -> Tensor:
+        """(N, V) float32 logits of the reference."""
+        with self._computing(batch):
+            if self.reference is not None:
+                return logits_of(self.reference, batch).float()
+            named = REFERENCE if REFERENCE in adapters(self.model) else None
+            with using_adapter(self.model, named):
+                return logits_of(self.model, batch).float()
+
+    @property
+    def _has_own_critic(self) -> bool:
+        return self.critic is not None or CRITIC in adapters(self.model)
+
+    def _critic_states(self, batch: Batch) -> Tensor:
+        """(N, H) states of the critic's own body."""
+        if self.critic is not None:
+            outputs = self.critic(**model_inputs(batch))
+        else:
+            with using_adapter(self.model, CRITIC):
+                outputs = body_of(self.model)(**model_inputs(batch))
+        states: Tensor = outputs.last_hidden_state
+        return states[batch.rows, batch.columns]
+
+    def _keep(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._states = inputs[0]
+
+    def _computing(self, batch: Batch) -> torch.autocast:
+        return torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.autocast)
+
+
+def body_of(model: nn.Module) -> nn.Module:
+    """The model without its output head; adapters inside stay."""
+    bare: Any = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
+    body: nn.Module = getattr(bare, bare.base_model_prefix)
+    return body
+
+
+def adapters(model: nn.Module) -> tuple[str, ...]:
+    """Names of a peft model's adapters; empty for a bare model."""
+    return tuple(getattr(model, "peft_config", ()))
+
+
+@contextmanager
+def using_adapter(model: nn.Module, name: str | None) -> Iterator[None]:
+    """Within it only the adapter `name` acts, or none; what is trained stays as it is.
+
+    peft's own switches also set which adapter is trained, and would switch off the critic's.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    before = [(layer._disable_adapters, layer._active_adapter) for layer in layers]
+    for layer in layers:
+        layer._disable_adapters = name is None
+        layer._active_adapter = layer._active_adapter if name is None else [name]
+    try:
+        yield
+    finally:
+        for layer, (disabled, active) in zip(layers, before, strict=True):
+            layer._disable_adapters, layer._active_adapter = disabled, active
+
+
+def silence_dropout(model: nn.Module) -> None:
+    """No dropout in any pass: the ratio of two passes would measure it instead of learning."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout", "attn_dropout", "dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)

@@ -1,0 +1,135 @@
+"""Making the roles of an online run from one loaded model."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from luciola.config.training import LoraConfig
+from luciola.errors import ModelError
+from luciola.models.actor_critic import CRITIC, REFERENCE, ActorCritic, body_of, silence_dropout
+from luciola.models.adapters import adapter_settings
+from luciola.models.quiet import quiet
+from luciola.seeds import seed
+
+
+def frozen_copy(model: nn.Module) -> nn.Module:
+    """The same weights again, never trained."""
+    frozen = copy.deepcopy(model)
+    frozen.requires_grad_(False)
+    return frozen.eval()
+
+
+def value_head_for(model: nn.Module, init: str, *, run_seed: int) -> nn.Linear:
+    """A float32 head from states to a value.
+
+    Args:
+        init: "zero": every value is 0 at first; "random": N(0, 1/(H + 1)); or the folder of a
+            reward model with states of the same width.
+
+    Raises: ModelError if that folder's head does not fit.
+    """
+    width = int(model.config.get_text_config().hidden_size)  # type: ignore[operator, union-attr]
+    device = next(model.parameters()).device
+    head = nn.Linear(width, 1, device=device, dtype=torch.float32)
+    torch.manual_seed(seed(run_seed, "value head"))
+    nn.init.zeros_(head.bias)
+    if init == "zero":
+        nn.init.zeros_(head.weight)
+    elif init == "random":
+        nn.init.normal_(head.weight, std=(width + 1) ** -0.5)
+    else:
+        weight = _score_head(init)
+        if weight.shape != head.weight.shape:
+            raise ModelError(
+                f"value_init: the head of {init} reads states of width {weight.shape[-1]}, "
+                f"and this model's have {width}",
+                remedy="Give a reward model over the same kind of model, or value_init=zero.",
+            )
+        with torch.no_grad():
+            head.weight.copy_(weight)
+    return head
+
+
+def _score_head(folder: str) -> torch.Tensor:
+    """(1, H) weight of a reward model's head."""
+    from safetensors import safe_open
+
+    for file in sorted(Path(folder).glob("*.safetensors")):
+        with safe_open(file, framework="pt") as weights:
+            names = [n for n in weights.keys() if n.endswith("score.weight")]  # noqa: SIM118
+            if names:
+                found: torch.Tensor = weights.get_tensor(names[0])
+                return found
+    raise ModelError(
+        f"value_init: {folder} holds no reward model (no weights named score.weight)",
+        remedy="Give a folder that `luciola train reward` wrote, or value_init=zero or random.",
+    )
+
+
+def build_roles(
+    model: Any,
+    *,
+    adapter: Literal["full", "lora"],
+    lora: LoraConfig,
+    continued: bool,
+    critic: Literal["none", "shared", "separate"],
+    value_init: str,
+    reference: nn.Module | None,
+    autocast: bool,
+    run_seed: int,
+) -> ActorCritic:
+    """The roles over `model`, whose trained parts are already chosen; no role has dropout.
+
+    Args:
+        continued: the model came with the adapter that is trained, so that the reference is a copy
+            of that adapter and not the base alone.
+        reference: a model of its own for the KL; None: the model as it is now.
+    """
+    silence_dropout(model)
+    value_head = None
+    if critic != "none":
+        value_head = value_head_for(model, value_init, run_seed=run_seed)
+    own_critic = None
+    if reference is None and adapter == "full":
+        reference = frozen_copy(model)
+    if critic == "separate" and adapter == "full":
+        own_critic = copy.deepcopy(body_of(model))
+    if adapter == "lora":
+        _add_adapters(model, lora, continued=continued, critic=critic, reference=reference)
+    roles = ActorCritic(
+        model, value_head=value_head, critic=own_critic, reference=reference, autocast=autocast
+    )
+    silence_dropout(roles)
+    return roles
+
+
+def _add_adapters(
+    model: Any,
+    lora: LoraConfig,
+    *,
+    continued: bool,
+    critic: str,
+    reference: nn.Module | None,
+) -> None:
+    """The adapters beside the trained one, on the same base."""
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    active = model.active_adapter
+    trained = {name for name, p in model.named_parameters() if p.requires_grad}
+    added = []
+    with quiet():
+        if continued and reference is None:
+            model.add_adapter(REFERENCE, copy.deepcopy(model.peft_config[active]))
+            values = get_peft_model_state_dict(model, adapter_name=active)
+            set_peft_model_state_dict(model, values, adapter_name=REFERENCE)
+        if critic == "separate":
+            model.add_adapter(CRITIC, adapter_settings(lora))
+            added.append(f".{CRITIC}.")
+        model.set_adapter(active)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in trained or any(part in name for part in added))
