@@ -18,20 +18,23 @@ SOURCE = Path(luciola.__file__).parent
 GROUND = {"errors", "types", "seeds"}
 TRAINING = GROUND | {"config", "runs"}
 BELOW_METHODS = {"training", "objectives", "rollout", "models", "data", "conversation", "rewards"}
+BELOW_METHODS |= {"plugins"}
 METHODS = TRAINING | BELOW_METHODS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "seeds": set(),
+    "plugins": {"errors"},
     "objectives": set(),
     "config": GROUND,
     "conversation": GROUND,
     "runs": GROUND,
     "sql": GROUND,
     "data": GROUND | {"conversation", "config"},
-    "models": GROUND | {"config", "data", "runs"},  # a batch is made of rows; whole-folder writes
+    "models": GROUND
+    | {"config", "conversation", "data", "runs"},  # batches of rows; a scorer renders
     "rollout": GROUND | {"config", "models"},
-    "rewards": GROUND | {"config", "models"},
+    "rewards": GROUND | {"config", "models", "plugins"},
     "training": TRAINING,
     "methods": METHODS,
     "memory": GROUND | {"config", "models", "methods"},
@@ -41,7 +44,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "serve": METHODS | {"methods", "sql", "specialist", "memory"},
 }
 """The package, and which of ours it may import besides itself; `cli` may import everything."""
-TORCH_FREE = ("errors", "types", "seeds", "config", "conversation", "runs", "sql", "data", "cli")
+TORCH_FREE = (
+    "errors",
+    "types",
+    "seeds",
+    "plugins",
+    "config",
+    "conversation",
+    "runs",
+    "sql",
+    "data",
+    "cli",
+)
 HEAVY = {"torch", "transformers", "peft", "accelerate", "datasets", "pydantic", "sqlalchemy"}
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -7,9 +7,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "sft"]
+__all__ = ["__version__", "a2c", "dpo", "grpo", "ppo", "reward_model", "rloo", "sft"]
+METHODS = {
+    "a2c": "luciola.methods.online.calls",
+    "dpo": "luciola.methods.dpo",
+    "grpo": "luciola.methods.online.calls",
+    "ppo": "luciola.methods.online.calls",
+    "reward_model": "luciola.methods.reward",
+    "rloo": "luciola.methods.online.calls",
+    "sft": "luciola.methods.sft",
+}
+"""The calls that train, and where each is."""
 
 if TYPE_CHECKING:
+    from luciola.methods.dpo import dpo
+    from luciola.methods.online.calls import a2c, grpo, ppo, rloo
+    from luciola.methods.reward import reward_model
     from luciola.methods.sft import sft
 
 
@@ -17,8 +30,8 @@ def __getattr__(name: str) -> Any:
     """Import the heavy parts only when they are used, so that `import luciola` takes
     milliseconds.
     """
-    if name == "sft":
-        from luciola.methods.sft import sft
+    if name in METHODS:
+        from importlib import import_module
 
-        return sft
+        return getattr(import_module(METHODS[name]), name)
     raise AttributeError(f"module 'luciola' has no attribute {name!r}")

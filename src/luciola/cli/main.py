@@ -27,6 +27,7 @@ VERBS = {
     "data": "Look at training data as a model sees it, check it, convert it.",
     "models": "Get and list the models that have a short name.",
     "chat": "Talk to a model.",
+    "score": "Score answers with a reward model.",
     "merge": "Merge an adapter into its model.",
     "export": "Write a model in another format.",
     "sql": "Ask your own database: look at it, train on it, ask it.",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from luciola.cli.early import check_data, check_model
 from luciola.cli.errors import INTERRUPTED, Ended
 from luciola.cli.settings import recipe_command, split_words
+from luciola.config.online import A2cConfig, GrpoConfig, OnlineConfig, PpoConfig, RlooConfig
+from luciola.config.preference import DpoConfig, PreferenceConfig, RewardConfig
 from luciola.config.sft import SftConfig
 
 if TYPE_CHECKING:
     from luciola.methods.running import Result
+
+C = TypeVar("C", bound=PreferenceConfig)
 
 app = typer.Typer(no_args_is_help=True, help="Train a model of your own.")
 
@@ -53,6 +57,73 @@ def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     from luciola.methods.sft import run  # torch loads here, after the recipe is known to be right
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+@app.command(cls=recipe_command(RewardConfig), short_help="Train a model that scores answers.")
+def reward(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
+    """Train a model that scores answers, from comparisons: chosen and rejected, or ranked lists.
+
+    luciola train reward model=smollm2-135m data=preferences.jsonl
+    """
+    config = _comparisons(RewardConfig, words or [])
+    from luciola.methods.reward import run
+
+    tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+@app.command(
+    cls=recipe_command(DpoConfig), short_help="Train a model to prefer the better answers (DPO)."
+)
+def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
+    """Train a model to prefer the better answers, from comparisons, without a reward model.
+
+    luciola train dpo model=smollm2-135m data=preferences.jsonl
+    """
+    config = _comparisons(DpoConfig, words or [])
+    from luciola.methods.dpo import run
+
+    tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+def _comparisons(recipe_class: type[C], words: list[str]) -> C:
+    """A recipe over comparisons, with what can be refused before torch is imported."""
+    from luciola.config.load import load
+
+    path, overrides = split_words(words)
+    config = load(recipe_class, path, overrides)
+    check_data([*config.data, *config.eval_data])
+    check_model(config.model)
+    if isinstance(config, DpoConfig) and config.reference:
+        check_model(config.reference)
+    return config
+
+
+def _offer(method: str, recipe_class: type[OnlineConfig], what: str) -> None:
+    """Add the command of an online method."""
+
+    def command(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
+        from luciola.config.load import load
+
+        path, overrides = split_words(words or [])
+        config = load(recipe_class, path, overrides)
+        check_model(config.model)
+        if config.reference:
+            check_model(config.reference)
+        from luciola.methods.online.running import run
+
+        tell(run(config, dry_run=dry_run, fresh=fresh))  # type: ignore[arg-type]
+
+    command.__doc__ = (
+        f"{what}: the model answers prompts, a reward scores the answers, the model learns.\n\n"
+        f"luciola train {method} model=smollm2-135m prompts=prompts.jsonl reward=my.py:polite"
+    )
+    app.command(method, cls=recipe_command(recipe_class), short_help=f"{what}.")(command)
+
+
+_offer("ppo", PpoConfig, "Proximal policy optimisation with a reward")
+_offer("a2c", A2cConfig, "Advantage actor-critic with a reward")
+_offer("grpo", GrpoConfig, "Group relative policy optimisation with a reward")
+_offer("rloo", RlooConfig, "REINFORCE leave-one-out with a reward")
 
 
 def tell(result: Result) -> None:

@@ -1,0 +1,254 @@
+"""A causal language model turned into one that gives a whole answer one number.
+
+The language model's body stays; its output head gives way to a linear layer with one output, read
+at the answer's last token. In memory and on disk it is transformers' own sequence classifier with
+`num_labels` 1, so that others can load it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from luciola.config.training import LoraConfig
+from luciola.errors import ConfigError, ModelError
+from luciola.models.adapters import adapter_settings
+from luciola.models.batch import Batch, logits_of
+from luciola.models.load import base_source, load_config, load_model
+from luciola.models.quiet import quiet
+from luciola.models.source import ADAPTER, Source, resolve
+from luciola.seeds import seed
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+HEAD = "score"
+CLASSIFIER = "ForSequenceClassification"
+
+
+class HiddenStates(nn.Module):
+    """A classifier's body, called as a causal language model is: its "logits" are the last hidden
+    states.
+
+    Args:
+        model: a sequence classifier of transformers, bare or inside peft.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    @property
+    def config(self) -> Any:
+        return self.model.config
+
+    def forward(self, *, logits_to_keep: Tensor, **inputs: Any) -> SimpleNamespace:
+        """(B, K, H) hidden states after the final norm, at the columns `logits_to_keep`."""
+        inside = whole_classifier(self.model)
+        states = getattr(inside, inside.base_model_prefix)(**inputs).last_hidden_state
+        return SimpleNamespace(logits=states[:, logits_to_keep])
+
+
+class RewardModel(nn.Module):
+    """A scalar score per position of a batch; the run's one module.
+
+    Args:
+        model: a sequence classifier with one label, bare or inside peft.
+        autocast: compute in bfloat16 where that is safe; the head is always float32.
+    """
+
+    def __init__(self, model: nn.Module, *, autocast: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        self.autocast = autocast
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(N,) float32 raw scores at the batch's rows and columns (see `data.grouping.ends`)."""
+        kind = batch.ids.device.type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
+            states = logits_of(HiddenStates(self.model), batch)
+        with torch.autocast(kind, enabled=False):
+            return whole_classifier(self.model).score(states.float())[:, 0]
+
+
+def whole_classifier(model: Any) -> Any:
+    """The classifier itself, out of peft."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
+def is_classifier(model: str | Source) -> bool:
+    """Whether a model's folder holds a sequence classifier already."""
+    source = model if isinstance(model, Source) else resolve(model)
+    if source.gguf_file:
+        return False
+    names = load_config(source).architectures or []
+    return any(name.endswith(CLASSIFIER) for name in names)
+
+
+def load_classifier(
+    model: str, *, dtype: torch.dtype, device: torch.device | str, attention: str, run_seed: int = 0
+) -> PreTrainedModel:
+    """The base model (without any adapter) with a float32 head for one score.
+
+    A language model gets a fresh head from N(0, 1 / √(d + 1)) (Stiennon et al. 2020, appendix B.1,
+    https://arxiv.org/abs/2009.01325); a classifier with one label keeps its own.
+
+    Raises: ModelError where there is no such model, or no classifier of its kind.
+    """
+    source = base_source(model)
+    if is_classifier(source):
+        classifier = _load_whole(source, dtype, attention)
+    else:
+        classifier = _converted(source, dtype, attention, run_seed)
+    classifier.score.float()
+    return classifier.to(device).eval()
+
+
+def _load_whole(source: Source, dtype: torch.dtype, attention: str) -> Any:
+    from transformers import AutoModelForSequenceClassification
+
+    from luciola.models.attention import register
+
+    register()
+    with quiet():
+        loaded: Any = AutoModelForSequenceClassification.from_pretrained(
+            source.location,
+            dtype=dtype,
+            attn_implementation=attention,
+            local_files_only=source.is_local,
+        )
+    labels = loaded.config.num_labels
+    if labels != 1 or not isinstance(getattr(loaded, HEAD, None), nn.Linear):
+        raise ModelError(
+            f"{source.location} is a classifier with {labels} labels, not a reward model",
+            remedy="Give one with a single output at the last token, or a causal language model.",
+        )
+    return loaded
+
+
+def _converted(source: Source, dtype: torch.dtype, attention: str, run_seed: int) -> Any:
+    """A language model's body under a fresh head."""
+    from transformers import AutoModelForSequenceClassification
+
+    language: Any = load_model(source, dtype=dtype, attention=attention)
+    config = language.config
+    config.num_labels = 1
+    try:
+        with torch.device("meta"):
+            classifier: Any = AutoModelForSequenceClassification.from_config(config)
+    except ValueError as error:
+        raise ModelError(
+            f"transformers has no sequence classifier for {type(language).__name__}",
+            remedy="Take another base model for the reward model.",
+        ) from error
+    prefix = classifier.base_model_prefix
+    setattr(classifier, prefix, getattr(language, language.base_model_prefix))
+    classifier.config.architectures = [type(classifier).__name__]
+    classifier.name_or_path = language.name_or_path
+    classifier.score = fresh_head(config.get_text_config().hidden_size, run_seed)
+    return classifier
+
+
+def fresh_head(width: int, run_seed: int) -> nn.Linear:
+    """(1, H) float32 weights from N(0, 1 / √(H + 1)), no bias; they follow from the run's seed."""
+    head = nn.Linear(width, 1, bias=False)
+    torch.manual_seed(seed(run_seed, "score head"))
+    nn.init.normal_(head.weight, std=1 / math.sqrt(width + 1))
+    return head
+
+
+def adapt_classifier(
+    classifier: PreTrainedModel, model: str, lora: LoraConfig, *, full: bool, run_seed: int
+) -> nn.Module:
+    """Choose what is trained: all, or the head and adapters on the frozen rest.
+
+    An adapter that the model comes with goes into the weights of a full run, else it is what is
+    trained on, so that the result is an adapter for the same base.
+    """
+    adapter = _adapter(model)
+    if full:
+        whole: Any = classifier
+        if adapter is not None:
+            with quiet():
+                whole = _with_adapter(classifier, adapter).merge_and_unload()
+        whole.requires_grad_(True)
+        return whole
+    if adapter is not None:
+        log.warning("training goes on with the adapter in %s; lora settings are not used", adapter)
+        return _with_adapter(classifier, adapter)
+    torch.manual_seed(seed(run_seed, "adapter"))
+    return _wrapped(classifier, adapter_settings(lora))
+
+
+def with_trained_adapter(classifier: PreTrainedModel, model: str) -> nn.Module:
+    """The classifier with the adapter on it that the folder `model` holds; as it is without."""
+    adapter = _adapter(model)
+    return classifier if adapter is None else _with_adapter(classifier, adapter).eval()
+
+
+def _adapter(model: str) -> str | None:
+    source = resolve(model)
+    is_adapter = source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file()
+    return source.location if is_adapter else None
+
+
+def _with_adapter(classifier: Any, folder: str) -> Any:
+    """A language model's adapter, or a classifier's with its head, for training."""
+    import peft
+
+    settings = peft.PeftConfig.from_pretrained(folder)
+    settings.inference_mode = False
+    try:
+        with quiet():
+            wrapped = _wrapped(classifier, settings)
+            weights = peft.utils.load_peft_weights(folder, device="cpu")
+            peft.set_peft_model_state_dict(wrapped, weights)
+    except Exception as error:  # peft raises whatever its parts raise
+        raise ModelError(
+            f"the adapter in {folder} does not fit its base ({str(error).splitlines()[0]})",
+            remedy=f"Its base is named in {folder}/{ADAPTER}.",
+        ) from error
+    return wrapped
+
+
+def _wrapped(classifier: Any, settings: Any) -> Any:
+    """The classifier under adapters, with its head trained whole.
+
+    Raises: ConfigError if a target names no layer.
+    """
+    import peft
+
+    settings.task_type = "SEQ_CLS"
+    settings.modules_to_save = [HEAD]
+    try:
+        with quiet():
+            return peft.get_peft_model(classifier, settings)
+    except ValueError as error:
+        if "not found in the base model" not in str(error):
+            raise
+        raise ConfigError(
+            f"lora.targets={settings.target_modules} names no layer of this model",
+            remedy="Leave lora.targets empty for every linear layer.",
+        ) from None
+
+
+def choose_pad(model: Any, tokenizer: PreTrainedTokenizerBase, ends: set[int]) -> None:
+    """Give model and tokenizer a pad token that no answer ends with.
+
+    transformers' own classifiers read the score at the last token that is no padding: where the end
+    token is the pad token, that is the one before it. Where no special token is left there is none,
+    and others can score one answer at a time only.
+    """
+    special = [tokenizer.pad_token_id, tokenizer.unk_token_id, *tokenizer.all_special_ids]
+    free = [id for id in special if id is not None and id not in ends]
+    pad = free[0] if free else None
+    whole_classifier(model).config.get_text_config().pad_token_id = pad
+    if pad is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad)
