@@ -1,0 +1,250 @@
+"""Whole runs of the online methods on a tiny model: they learn, resume exactly, and split evenly."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import luciola
+from luciola.errors import TrainingError
+from luciola.methods.online import diagnosis
+from luciola.methods.running import Result
+from luciola.training.loop import Loop
+from support import write_model
+
+PROMPTS = ["hello", "how are you", "what is this", "tell me"]
+FAST: dict[str, Any] = {
+    "iterations": 12, "rollouts": 32, "batch": 16, "max_new_tokens": 8, "lr": 5e-3,
+    "precision": "fp32", "device": "cpu", "trace_prompts": 2,
+}  # fmt: skip
+
+
+def count_e(answers: Sequence[str]) -> list[float]:
+    """A reward that a tiny model learns in seconds."""
+    return [float(answer.count("e")) for answer in answers]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_model(tmp_path_factory.mktemp("online") / "model"))
+
+
+def train(method: str, model: str, **settings: Any) -> Result:
+    given = {"prompts": PROMPTS, "reward": count_e, "model": model, **FAST, **settings}
+    return getattr(luciola, method)(**given)
+
+
+def rows(result: Result | Path) -> list[dict[str, Any]]:
+    folder = result if isinstance(result, Path) else result.folder
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def iterations(result: Result | Path) -> list[dict[str, Any]]:
+    """The last step's row of each iteration."""
+    return [row for row in rows(result) if "iteration" in row]
+
+
+def weights(result: Result) -> dict[str, torch.Tensor]:
+    name = next(result.model.glob("*.safetensors"))
+    return load_file(name)
+
+
+def equal(one: Result, other: Result) -> bool:
+    first, second = weights(one), weights(other)
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("ppo", {"adapter": "full"}),
+        ("ppo", {"adapter": "lora", "critic": "separate", "critic_lr": 1e-2, "lr": 1e-2}),
+        ("a2c", {"adapter": "full", "batch": 32}),
+        ("grpo", {"adapter": "full", "kl_coef": 0.01}),
+        ("rloo", {"adapter": "lora", "lr": 1e-2}),
+        ("rloo", {"adapter": "full", "baseline": "batch", "loss_weights": "sequence"}),
+    ],
+)
+def test_every_method_learns(method: str, settings: dict[str, Any], model: str) -> None:
+    """The score at the end is far above that of the start; the KL began at exactly 0."""
+    run = train(method, model, out="run", **{"iterations": 20, **settings})
+    first, *_, last = iterations(run)
+    assert first["objective/kl"] == 0
+    assert last["objective/kl"] > 0.1
+    assert last["score/mean"] > first["score/mean"] + 0.8
+    assert rows(run)[0]["policy/ratio"] == pytest.approx(1, abs=1e-5)
+
+
+def test_one_update_of_ppo_on_one_batch_is_a2c(model: str) -> None:
+    """The same weights, up to rounding, after four iterations (Huang et al. 2022)."""
+    settings = {"adapter": "full", "updates": 1, "batch": 32, "iterations": 4}
+    ppo = weights(train("ppo", model, out="ppo", **settings))
+    a2c = weights(train("a2c", model, out="a2c", **settings))
+    start = load_file(Path(model) / "model.safetensors")
+    for name in ppo:
+        torch.testing.assert_close(ppo[name], a2c[name], rtol=1e-4, atol=1e-6)
+    assert any(not torch.equal(ppo[name], start[name]) for name in ppo)
+
+
+def test_more_updates_are_not_a2c(model: str) -> None:
+    settings = {"adapter": "full", "updates": 4, "batch": 32, "iterations": 4}
+    ppo = train("ppo", model, out="ppo", **settings)
+    assert not equal(ppo, train("a2c", model, out="a2c", **{**settings, "updates": 1}))
+
+
+@pytest.mark.parametrize("stop_at", [5, 8])
+def test_a_stopped_run_goes_on_bit_for_bit(
+    stop_at: int, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of an iteration, and at its end: weights, figures and traces of a whole run."""
+    settings = {
+        "adapter": "full", "iterations": 5, "updates": 2, "save_every": 1, "kl_target": 2.0,
+        "score_scaling": "normalize", "kl_coef": 0.1, "kl_horizon": 200, "trace_every": 2,
+    }  # fmt: skip
+    whole = train("ppo", model, out="whole", **settings)
+    save = Loop._save_if_due
+
+    def interrupted(self: Any) -> None:
+        save(self)
+        if self.counters.step == stop_at:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "_save_if_due", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train("ppo", model, out="parts", **settings)
+    parts = train("ppo", model, out="parts", **settings)
+    assert equal(whole, parts)
+    assert [_timeless(row) for row in rows(whole)] == [_timeless(row) for row in rows(parts)]
+    traces = [(run.folder / "trace.jsonl").read_text() for run in (whole, parts)]
+    assert traces[0] == traces[1]
+    assert iterations(whole)[-1]["objective/kl_coef"] != 0.1, "the controller has moved"
+
+
+def _timeless(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if not k.startswith("time/") and k != "tokens_per_s"}
+
+
+@pytest.mark.parametrize("method", ["ppo", "grpo"])
+def test_two_processes_train_as_one(method: str, model: str) -> None:
+    """torchrun with two CPU processes: answers, scores and losses are those of one."""
+    Path("rewards.py").write_text("def count_e(answers):\n    return [a.count('e') for a in answers]")
+    Path("prompts.txt").write_text("\n".join(PROMPTS))
+    settings = {**FAST, "adapter": "full", "iterations": 3, "micro_tokens": 64}
+    named = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
+    words = [f"{name}={value}" for name, value in {**settings, **named}.items()]
+    port = 29731 + (method == "grpo")
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
+    command = [*launcher, "-m", "luciola", "train", method, *words, "out=two"]
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    train(method, model, out="one", **{**settings, "prompts": "prompts.txt"})
+    one, two = rows(Path("one")), rows(Path("two"))
+    assert json.loads(Path("two/report.json").read_text())["processes"] == 2
+    assert len(one) == len(two)
+    for name in ("loss", "loss/policy", "score/mean", "objective/kl", "policy/ratio"):
+        ours, theirs = ([row[name] for row in run if name in row] for run in (one, two))
+        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5), name
+
+
+def test_layouts_of_answers_change_nothing(model: str) -> None:
+    """Padded, packed, and as branches of their prompts: the same losses."""
+    runs = [
+        train("grpo", model, out=kind, adapter="full", iterations=3, packing=kind, micro_tokens=100)
+        for kind in ("padded", "packed", "tree")
+    ]
+    losses = [[row["loss"] for row in rows(run)] for run in runs]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3, abs=1e-5)
+    assert losses[0] == pytest.approx(losses[2], rel=1e-3, abs=1e-5)
+
+
+def test_a_reference_that_is_another_model_is_measured_from_the_start(
+    model: str, tmp_path: Path
+) -> None:
+    moved = train("a2c", model, out="moved", adapter="full", iterations=3, lr=2e-2)
+    run = train(
+        "ppo", model, out="run", adapter="full", iterations=1, reference=str(moved.model)
+    )
+    assert iterations(run)[0]["objective/kl"] != 0
+
+
+def test_policy_and_reference_that_differ_at_the_start_stop_the_run(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from luciola.models.actor_critic import ActorCritic
+
+    right = ActorCritic.reference_logits
+    monkeypatch.setattr(
+        ActorCritic, "reference_logits", lambda self, batch: right(self, batch) * 1.1
+    )
+    with pytest.raises(TrainingError, match=r"policy and reference differ by .* nats a token"):
+        train("ppo", model, out="run")
+
+
+def test_a_first_ratio_that_is_not_1_stops_the_run(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnosis, "EXACT", -1.0)  # nothing is exact enough
+    monkeypatch.setattr("luciola.methods.online.method.check_start", lambda *_, **__: None)
+    with pytest.raises(TrainingError, match="mean probability ratio of 1 instead of 1"):
+        train("ppo", model, out="run")
+
+
+def test_a_policy_that_moves_too_far_ends_the_iteration(model: str) -> None:
+    """target_kl skips the rest of an iteration's updates, and the schedule goes on."""
+    run = train("ppo", model, out="run", adapter="full", lr=2e-2, target_kl=1e-4, iterations=4)
+    found = iterations(run)
+    assert len(found) == 4
+    assert all(row["updates/skipped"] > 0 for row in found[1:])
+    assert rows(run)[-1]["step"] < 4 * 8
+
+
+def test_a_ratio_that_runs_away_takes_no_step(model: str) -> None:
+    """With a threshold below 1 no step is accepted, and the weights stay as they were."""
+    run = train("ppo", model, out="run", adapter="full", ratio_threshold=0.5, iterations=2)
+    start = load_file(Path(model) / "model.safetensors")
+    assert all(torch.equal(value, start[name]) for name, value in weights(run).items())
+
+
+def test_evaluations_stand_in_the_report(model: str) -> None:
+    """From before the first step to the last, with the metric's own figures."""
+
+    def vowels(outputs: Sequence[str]) -> dict[str, list[float]]:
+        return {"vowels": [float(sum(o.count(v) for v in "aeiou")) for o in outputs]}
+
+    run = train(
+        "ppo", model, out="run", adapter="full", eval_prompts=["hi", "who"], metric=vowels,
+        iterations=4, eval_every=8,
+    )  # fmt: skip
+    report = json.loads((run.folder / "report.json").read_text())
+    assert [one["step"] for one in report["evaluations"]] == [0, 8, 16, 24, 32]
+    assert {"score", "vowels", "length"} <= set(report["evaluations"][0])
+
+
+def test_a_run_leaves_a_model_that_transformers_loads(model: str) -> None:
+    """Only the actor is saved, though a critic's and a reference's adapter were there."""
+    from peft import AutoPeftModelForCausalLM
+
+    first = train("ppo", model, out="first", adapter="lora", critic="separate", iterations=1)
+    files = {path.name for path in first.model.iterdir()}
+    assert "adapter_model.safetensors" in files
+    assert not files & {"critic", "reference"}
+    AutoPeftModelForCausalLM.from_pretrained(first.model)
+    again = train("ppo", str(first.model), out="again", adapter="lora", iterations=1)
+    assert iterations(again)[0]["objective/kl"] == 0, "the reference is the adapter it began with"
