@@ -1,4 +1,4 @@
-"""Whole runs of the online methods on a tiny model: they learn, resume exactly, and split evenly."""
+"""Whole runs of the online methods on a tiny model: learning, resuming, several processes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,9 @@ def _timeless(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("method", ["ppo", "grpo"])
 def test_two_processes_train_as_one(method: str, model: str) -> None:
     """torchrun with two CPU processes: answers, scores and losses are those of one."""
-    Path("rewards.py").write_text("def count_e(answers):\n    return [a.count('e') for a in answers]")
+    Path("rewards.py").write_text(
+        "def count_e(answers):\n    return [a.count('e') for a in answers]"
+    )
     Path("prompts.txt").write_text("\n".join(PROMPTS))
     settings = {**FAST, "adapter": "full", "iterations": 3, "micro_tokens": 64}
     named = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
@@ -178,9 +180,7 @@ def test_a_reference_that_is_another_model_is_measured_from_the_start(
     model: str, tmp_path: Path
 ) -> None:
     moved = train("a2c", model, out="moved", adapter="full", iterations=3, lr=2e-2)
-    run = train(
-        "ppo", model, out="run", adapter="full", iterations=1, reference=str(moved.model)
-    )
+    run = train("ppo", model, out="run", adapter="full", iterations=1, reference=str(moved.model))
     assert iterations(run)[0]["objective/kl"] != 0
 
 
