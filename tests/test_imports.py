@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "specialist": METHODS | {"methods", "sql"},
     "demo": METHODS | {"methods", "sql", "specialist"},
     "compat": METHODS | {"methods"},
+    "rl": {"compat"},
     "serve": METHODS | {"methods", "sql", "specialist", "memory"},
 }
 """The package, and which of ours it may import besides itself; `cli` may import everything."""

@@ -1,0 +1,211 @@
+"""trlx.train: what it is given decides the method. PPO, ILQL or fine-tuning, over our recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from luciola.compat.trlx import recipes
+from luciola.compat.trlx.config import (
+    TRLConfig,
+    default_ilql_config,
+    default_ppo_config,
+    default_sft_config,
+)
+from luciola.compat.trlx.rewards import FunctionReward, metric
+from luciola.compat.trlx.sections import ILQLConfig, Method, PPOConfig, SFTConfig
+from luciola.errors import ConfigError, DataError
+from luciola.methods.running import Result
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from luciola.methods.examples import Examples
+    from luciola.types import Example
+
+Texts = Sequence[str] | Sequence[Mapping[str, Any]]
+Dialogues = Sequence[str] | Sequence[Sequence[str]]
+
+
+def train(
+    model_path: str | None = None,
+    reward_fn: Callable[..., Any] | None = None,
+    samples: Dialogues | None = None,
+    rewards: Sequence[float] | None = None,
+    prompts: Texts | None = None,
+    eval_prompts: Texts | None = None,
+    metric_fn: Callable[..., Any] | None = None,
+    config: TRLConfig | None = None,
+    stop_sequences: Sequence[str] = (),
+    *,
+    show: bool = False,
+) -> Result:
+    """Train a model: by `reward_fn` with PPO, from `samples` and `rewards` with ILQL, from
+    `samples` alone by fine-tuning.
+
+    Args:
+        model_path: hub id, folder, or bundled name; None: the configuration's model.
+        reward_fn: called with those that it names of samples, prompts, outputs, tokenizer and the
+            prompts' other columns; gives a number per sample, or a list of numbers, one per token.
+        samples: texts, or dialogues [prompt, output, prompt, output, ...].
+        rewards: one number per sample.
+        prompts: texts, or rows with a "prompt" and other columns.
+        eval_prompts: for evaluations; None: the first batch_size prompts.
+        metric_fn: as reward_fn; gives a list of numbers per name.
+        config: None: the method's defaults.
+        stop_sequences: texts that end an answer.
+        show: progress on the terminal.
+
+    Raises: LuciolaError saying what was seen, where, and what to do.
+    """
+    if reward_fn is not None:
+        config = _config(config, PPOConfig, default_ppo_config)
+        return _ppo(
+            model_path or "",
+            config,
+            reward_fn,
+            prompts,
+            eval_prompts,
+            metric_fn,
+            stop_sequences,
+            show=show,
+        )
+    if samples is None:
+        raise ConfigError(
+            "train: neither reward_fn nor samples is given",
+            remedy="PPO takes reward_fn and prompts, ILQL samples and rewards, SFT samples.",
+        )
+    if rewards is None:
+        config = _config(config, SFTConfig, default_sft_config)
+        return _sft(model_path or "", config, samples, show=show)
+    _check_rewards(samples, rewards)
+    config = _config(config, ILQLConfig, default_ilql_config)
+    return _ilql(model_path or "", config, samples, rewards, eval_prompts, metric_fn, show=show)
+
+
+def _config(
+    given: TRLConfig | None, method: type[Method], default: Callable[[], TRLConfig]
+) -> TRLConfig:
+    config = given or default()
+    if not isinstance(config.method, method):
+        raise ConfigError(
+            f"train: these arguments ask for {method.__name__}, and the configuration's method "
+            f"is {type(config.method).__name__}"
+        )
+    return config
+
+
+def _check_rewards(samples: Dialogues, rewards: Sequence[float]) -> None:
+    if len(samples) != len(rewards):
+        raise DataError(f"train: {len(samples)} samples and {len(rewards)} rewards")
+
+
+def _ppo(
+    model: str,
+    config: TRLConfig,
+    reward_fn: Callable[..., Any],
+    prompts: Texts | None,
+    eval_prompts: Texts | None,
+    metric_fn: Callable[..., Any] | None,
+    stop_sequences: Sequence[str],
+    *,
+    show: bool,
+) -> Result:
+    if not prompts:
+        raise ConfigError("train: reward_fn is given, and no prompts to answer")
+    from luciola.config.load import from_mapping
+    from luciola.config.online import PpoConfig
+    from luciola.methods.online.running import run
+    from luciola.models.load import load_tokenizer
+
+    held_out = eval_prompts or prompts[: config.train.batch_size]
+    settings = recipes.ppo(config, model, stop_sequences)
+    tokenizer = load_tokenizer(settings["model"])
+    reward = FunctionReward(reward_fn, tokenizer)
+    named = {"prompts": f"<{len(prompts)} rows>", "reward": [f"<{reward.__name__}>"]}
+    return run(
+        from_mapping(PpoConfig, {**settings, **named}, "TRLConfig"),
+        fresh=not config.train.resume_from_checkpoint,
+        show=show,
+        prompts=prompts,
+        reward=reward,
+        eval_prompts=held_out,
+        metric="" if metric_fn is None else metric(metric_fn, tokenizer),
+    )
+
+
+def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Result:
+    from luciola.config.load import from_mapping
+    from luciola.config.training import TrainingConfig
+    from luciola.config.write import as_mapping
+    from luciola.methods import sft
+    from luciola.models.load import load_tokenizer
+    from luciola.runs.recipe import run_name
+
+    recipe = from_mapping(TrainingConfig, recipes.sft(config, model), "TRLConfig")
+    tokenizer = load_tokenizer(recipe.model)
+    examples = examples_of(samples, tokenizer, recipe.max_length, recipe.seed)
+    name = run_name("sft", recipe.model, "samples", as_mapping(recipe))
+    fresh = not config.train.resume_from_checkpoint
+    return sft.train(recipe, examples, tokenizer, name, fresh=fresh, show=show)
+
+
+def examples_of(
+    samples: Dialogues, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int
+) -> Examples:
+    """Samples as fine-tuning reads them: of a text all is trained, of a dialogue the outputs.
+
+    Raises: DataError where none is left to train on.
+    """
+    from luciola.conversation.render import Renderer, truncate
+    from luciola.data.statistics import statistics
+    from luciola.methods.examples import Examples, Order, saves_work
+    from luciola.methods.stream import Rendered
+
+    renderer = Renderer(tokenizer)
+    parts = [one for row, sample in enumerate(samples) for one in as_examples(sample, row)]
+    rendered = [renderer.render(part) for part in parts]
+    cut = [truncate(tokens, max_length)[0] for tokens in rendered]
+    usable = [tokens for tokens in cut if tokens.trained.any()]
+    if not usable:
+        raise DataError(f"no sample has a trained token within seq_length={max_length}")
+    return Examples(
+        source=Rendered(usable),
+        order=Order((len(usable),), (1.0,), seed),
+        held_out=[],
+        statistics=statistics(rendered, max_length),
+        notes=(),
+        shared_prefixes=saves_work(usable),
+    )
+
+
+def as_examples(sample: str | Sequence[str], row: int) -> list[Example]:
+    """A text; or every output of a dialogue, after all that was said before it.
+
+    Raises: DataError where a dialogue has an odd number of phrases.
+    """
+    from luciola.types import Completion, Origin, Text
+
+    origin = Origin("samples", row + 1)
+    if isinstance(sample, str):
+        return [Text(sample, origin)]
+    if not sample or len(sample) % 2:
+        raise DataError(
+            f"a dialogue is [prompt, output, ...] of an even number, got {len(sample)}",
+            path="samples",
+            line=row + 1,
+        )
+    return [Completion("".join(sample[:i]), sample[i], origin) for i in range(1, len(sample), 2)]
+
+
+def _ilql(
+    model: str,
+    config: TRLConfig,
+    samples: Dialogues,
+    rewards: Sequence[float],
+    eval_prompts: Texts | None,
+    metric_fn: Callable[..., Any] | None,
+    *,
+    show: bool,
+) -> Result:
+    raise ConfigError("train: samples with rewards need ILQL, which is not built yet")

@@ -1,0 +1,151 @@
+"""TRLConfig: changes at every depth, and no misspelling that passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peft
+import pytest
+
+from luciola.compat.trlx import (
+    PPOConfig,
+    TRLConfig,
+    default_ilql_config,
+    default_ppo_config,
+    default_sft_config,
+    recipes,
+)
+from luciola.config.load import from_mapping
+from luciola.config.online import PpoConfig
+from luciola.config.training import TrainingConfig
+from luciola.errors import ConfigError
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    """What PPO becomes of the defaults and these changes."""
+    return recipes.ppo(TRLConfig.update(default_ppo_config(), changes), "m", ())
+
+
+def test_changes_are_taken_dotted_and_nested() -> None:
+    base = default_ppo_config()
+    dotted = TRLConfig.update(base, {"method.gamma": 0.9, "train.seed": 1})
+    assert isinstance(dotted.method, PPOConfig) and dotted.method.gamma == 0.9
+    assert dotted.method.lam == 0.95 and dotted.train.seed == 1
+    assert base.evolve(method={"gamma": 0.9}, train={"seed": 1}) == dotted
+    assert TRLConfig.update(base.to_dict(), {"method": {"gamma": 0.9}, "train.seed": 1}) == dotted
+    assert base == default_ppo_config()
+
+
+def test_open_sections_take_any_key_and_keep_the_others() -> None:
+    changed = TRLConfig.update(default_ilql_config(), {"method.gen_kwargs.top_p": 0.9})
+    assert changed.method.gen_kwargs == {**default_ilql_config().method.gen_kwargs, "top_p": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method.gama": 0.9}, "unknown setting 'method.gama'\n  → Did you mean method.gamma"),
+        ({"method": {"gama": 0.9}}, "unknown setting 'method.gama'"),
+        ({"trian.seed": 1}, "unknown setting 'trian'\n  → Did you mean train"),
+        ({"train": 3}, "train must be a mapping"),
+        ({"method.name": "DPOConfig"}, "method.name is 'DPOConfig'"),
+    ],
+)
+def test_a_misspelt_key_is_an_error_at_every_depth(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TRLConfig.update(default_ppo_config(), changes)
+    assert said in str(caught.value)
+    with pytest.raises(TypeError):
+        PPOConfig(gama=1)  # type: ignore[call-arg]
+
+
+def test_the_defaults_become_a_recipe_of_ours() -> None:
+    """Every number of the original's defaults, and none that our recipe refuses."""
+    made = from_mapping(PpoConfig, {**settings(), "prompts": "p", "reward": ["r.py:f"]})
+    numbers = {
+        "iterations": 100,
+        "rollouts": 128,
+        "updates": 4,
+        "batch": 32,
+        "max_steps": 10000,
+        "kl_coef": 0.001,
+        "kl_target": 0,
+        "gamma": 1.0,
+        "lam": 0.95,
+        "clip": 0.2,
+        "clip_value": 0.2,
+        "vf_coef": 1.0,
+        "score_clip": 10,
+        "max_new_tokens": 40,
+        "lr": 3e-5,
+        "betas": (0.9, 0.95),
+        "adam_eps": 1e-8,
+        "weight_decay": 1e-6,
+        "seed": 1000,
+        "schedule": "constant",
+        "adapter": "full",
+        "max_length": 1024,
+        "eval_every": 100,
+    }
+    assert {name: getattr(made, name) for name in numbers} == numbers
+    sft = from_mapping(TrainingConfig, recipes.sft(default_sft_config(), "m"))
+    assert (sft.epochs, sft.batch, sft.lr) == (100, 8, 1e-4)
+
+
+def test_what_is_set_reaches_our_settings() -> None:
+    made = settings(
+        **{
+            "method.target": 6.0,
+            "method.scale_reward": "running",
+            "method.gen_kwargs.temperature": 0.7,
+            "method.num_value_layers_unfrozen": 2,
+            "scheduler": {"name": "cosine_annealing", "kwargs": {"T_max": 900, "eta_min": 3e-6}},
+            "train.total_steps": 900,
+            "train.tracker": "tensorboard",
+        }
+    )
+    wanted = {"kl_target": 6.0, "score_scaling": "scale", "temperature": 0.7, "critic": "separate"}
+    wanted |= {"schedule": "cosine", "min_lr": pytest.approx(0.1), "track": ["tensorboard"]}
+    assert {name: made[name] for name in wanted} == wanted
+
+
+def test_an_adapter_is_taken_from_peft() -> None:
+    lora = peft.LoraConfig(r=4, lora_alpha=8, lora_dropout=0.1, target_modules=["q", "v"])
+    wanted = {"r": 4, "alpha": 8, "dropout": 0.1, "targets": ["q", "v"]}
+    assert settings(**{"model.peft_config": lora})["lora"] == wanted
+    plain = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": "all-linear"}
+    assert settings(**{"model.peft_config": plain})["lora"] == {"r": 4, "alpha": 8, "targets": []}
+    with pytest.raises(ConfigError, match="PREFIX_TUNING"):
+        settings(**{"model.peft_config": {"peft_type": "PREFIX_TUNING"}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.model_arch_type": "seq2seq"}, "there is only causal"),
+        ({"method.scale_reward": "ref"}, "no counterpart"),
+        ({"optimizer.name": "sgd"}, "optimizer.name is 'sgd'"),
+        ({"optimizer.kwargs.momentum": 1}, "unknown momentum"),
+        ({"scheduler.name": "step"}, "scheduler.name is 'step'"),
+    ],
+)
+def test_what_has_no_counterpart_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        settings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model.num_layers_unfrozen": 2}, "all of them are trained"),
+        ({"method.gen_kwargs.top_k": 20}, "top_k are not used"),
+        ({"method.chunk_size": 8}, "method.chunk_size change nothing here"),
+        ({"tokenizer.tokenizer_path": "other"}, "the model's own tokenizer is used"),
+    ],
+)
+def test_what_changes_nothing_is_named(changes: dict[str, Any], said: str, caplog: Any) -> None:
+    settings(**changes)
+    assert said in caplog.text
+    caplog.clear()
+    settings()
+    assert caplog.text == ""

@@ -1,0 +1,113 @@
+"""luciola.rl.train: what it is given decides the method, and each runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import luciola.rl
+from luciola.compat.trlx import TRLConfig, default_ppo_config, default_sft_config
+from luciola.compat.trlx.rewards import FunctionReward
+from luciola.compat.trlx.training import examples_of
+from luciola.errors import ConfigError, DataError
+from luciola.types import Answered
+from support import build_tokenizer, write_model
+
+SMALL = {
+    "train": {"epochs": 2, "batch_size": 4, "seq_length": 32, "eval_interval": 2, "seed": 3},
+    "optimizer.kwargs.lr": 1e-2,
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """A two-layer model."""
+    return str(write_model(tmp_path / "model"))
+
+
+def test_a_reward_function_trains_with_ppo(model: str) -> None:
+    """It sees what it names, other columns included, in training and at both evaluations."""
+    seen: list[dict[str, Any]] = []
+
+    def letters(samples: list[str], outputs: list[str], hint: list[str], tokenizer: Any) -> Any:
+        seen.append({"samples": samples, "outputs": outputs, "hint": hint, "end": tokenizer})
+        return [float(output.count("e")) for output in outputs]
+
+    def lengths(samples: list[str], **others: Any) -> dict[str, list[float]]:
+        return {"characters": [float(len(sample)) for sample in samples]}
+
+    changes = {"method": {"ppo_epochs": 1, "num_rollouts": 8, "gen_kwargs": {"max_new_tokens": 6}}}
+    config = TRLConfig.update(default_ppo_config(), {**SMALL, **changes})
+    prompts = [{"prompt": f"say {n}", "hint": str(n)} for n in range(8)]
+    result = luciola.rl.train(
+        model, reward_fn=letters, prompts=prompts, metric_fn=lengths, config=config
+    )
+    assert result.ending == "finished" and (result.model / "config.json").is_file()
+    assert result.figures["steps"] == 4
+    for call in seen:
+        for sample, output, hint in zip(
+            call["samples"], call["outputs"], call["hint"], strict=True
+        ):
+            assert sample == f"say {hint}{output}"
+        assert call["end"].eos_token == "<end>"
+    assert {len(call["samples"]) for call in seen} == {8, 4}
+    evaluations = result.figures["evaluations"]
+    assert len(evaluations) >= 2 and evaluations[-1]["characters"] > len("say 0")
+    again = luciola.rl.train(model, reward_fn=letters, prompts=prompts, config=config)
+    assert again.ending == "finished"  # trained anew, not found finished
+
+
+def test_samples_alone_are_fine_tuned_on(model: str) -> None:
+    config = TRLConfig.update(default_sft_config(), SMALL)
+    result = luciola.rl.train(model, samples=["one text", "another"] * 4, config=config)
+    assert result.ending == "finished" and result.figures["steps"] == 4
+    assert (result.model / "config.json").is_file()
+
+
+def test_of_a_text_all_is_trained_and_of_a_dialogue_its_outputs() -> None:
+    """Every output once, after all that was said before it."""
+    tokenizer = build_tokenizer()
+    samples = ["abc", ["de", "fgh"], ["i", "jk", "l", "mn"]]
+    examples = examples_of(samples, tokenizer, 32, 0)
+    trained = [
+        (tokenizer.decode(tokens.ids), tokenizer.decode(tokens.ids[tokens.trained]))
+        for tokens in (examples.source.tokens(i, 0) for i in range(4))
+    ]
+    assert trained[1:] == [
+        ("defgh<end>", "fgh<end>"),
+        ("ijk<end>", "jk<end>"),
+        ("ijklmn<end>", "mn<end>"),
+    ]
+    assert trained[0] == ("abc<end>", "bc<end>")
+    with pytest.raises(DataError, match="samples:1: a dialogue is"):
+        examples_of([["a", "b", "c"]], tokenizer, 32, 0)
+    with pytest.raises(DataError, match="seq_length=1"):
+        examples_of(["abc"], tokenizer, 1, 0)
+
+
+def test_a_reward_may_take_every_argument_by_name() -> None:
+    answered = [Answered("p", "a", metadata={"n": 1}), Answered("q", "b", metadata={"n": 2})]
+    found = FunctionReward(lambda **given: given, "t").score(answered).scores
+    assert found == {
+        "samples": ["pa", "qb"],
+        "prompts": ["p", "q"],
+        "outputs": ["a", "b"],
+        "tokenizer": "t",
+        "n": [1, 2],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "neither reward_fn nor samples"),
+        ({"reward_fn": len}, "no prompts to answer"),
+        ({"samples": ["a"], "config": default_ppo_config()}, "ask for SFTConfig"),
+        ({"samples": ["a"], "rewards": [1.0, 2.0]}, "1 samples and 2 rewards"),
+    ],
+)
+def test_what_does_not_go_together_is_named(given: dict[str, Any], said: str) -> None:
+    with pytest.raises((ConfigError, DataError), match=said):
+        luciola.rl.train("m", **given)
