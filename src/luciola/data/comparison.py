@@ -112,9 +112,14 @@ def common_text(one: str, other: str) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     end = next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
     end = min(end, len(one.rstrip()) - 1, len(other.rstrip()) - 1)
-    while end > 0 and not (one[end].isspace() and not one[end - 1].isspace()):
+    while end > 0 and not _ends_a_word(end, one, other):
         end -= 1
     return max(end, 0)
+
+
+def _ends_a_word(at: int, *texts: str) -> bool:
+    """Whether white space begins here in every text."""
+    return all(text[at].isspace() and not text[at - 1].isspace() for text in texts)
 
 
 def _conversations(record: Record) -> Preference:

@@ -34,7 +34,7 @@ def grouped_rows(samples: Sequence[Tokens], groups: Groups, kind: Kind, capacity
     if kind == "padded":
         return [_row(samples, groups, part, kind) for part in _padded(samples, groups, capacity)]
     sizes = [_size(samples, group, kind) for group in groups]
-    parts = best_fit_decreasing(sizes, max(capacity, *sizes))
+    parts = best_fit_decreasing(sizes, max([capacity, *sizes]))
     return [_row(samples, groups, part, kind) for part in parts]
 
 

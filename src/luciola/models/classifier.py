@@ -205,10 +205,11 @@ def _with_adapter(classifier: Any, folder: str) -> Any:
 
     settings = peft.PeftConfig.from_pretrained(folder)
     settings.inference_mode = False
+    head = {f"base_model.model.{HEAD}.weight": classifier.score.weight.detach().clone()}
     try:
         with quiet():
             wrapped = _wrapped(classifier, settings)
-            weights = peft.utils.load_peft_weights(folder, device="cpu")
+            weights = {**head, **peft.utils.load_peft_weights(folder, device="cpu")}
             peft.set_peft_model_state_dict(wrapped, weights)
     except Exception as error:  # peft raises whatever its parts raise
         raise ModelError(
