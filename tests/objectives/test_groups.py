@@ -53,8 +53,11 @@ def test_groups_of_one_size_by_brute_force() -> None:
 
 @pytest.mark.parametrize("advantages", [grpo_advantages, rloo_advantages])
 def test_equal_scores_give_exactly_nothing(advantages: Any) -> None:
-    """The mean of three times 0.1 is not 0.1 in binary; the difference must not be blown up."""
-    assert advantages(torch.full((2, 3), 0.1)).tolist() == [[0.0] * 3] * 2
+    """The mean of three times 0.7 is not 0.7 in binary; the difference must not be blown up, nor
+    where another group has other scores.
+    """
+    scores = torch.tensor([[0.7] * 3, [0.1] * 3], dtype=torch.float64)
+    assert advantages(scores).tolist() == [[0.0] * 3] * 2
     assert advantages(torch.tensor([[0.7]])).tolist() == [[0.0]]
 
 

@@ -14,6 +14,12 @@ def test_means_are_sums_over_the_count() -> None:
     assert objective.means()["ratio"].item() == 0.5
 
 
+def test_one_cell_is_its_own_mean() -> None:
+    objective = Objective(torch.tensor(6.0), torch.tensor(1), {"ratio": torch.tensor(1.5)})
+    assert objective.mean.item() == 6.0
+    assert objective.means()["ratio"].item() == 1.5
+
+
 def test_nothing_that_counts_gives_a_mean_of_zero_instead_of_nan() -> None:
     objective = Objective(torch.tensor(0.0), torch.tensor(0), {"ratio": torch.tensor(0.0)})
     assert objective.mean.item() == 0.0

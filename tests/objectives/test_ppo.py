@@ -130,10 +130,12 @@ def test_the_corners_of_the_value_clip(
     assert values.grad.item() == pytest.approx(gradient)
 
 
-def test_values_in_padding_are_not_seen() -> None:
+@pytest.mark.parametrize("clip", [None, 100.0])
+def test_values_in_padding_are_not_seen(clip: float | None) -> None:
     values = torch.tensor([[1.0, NAN], [3.0, 1.0]], requires_grad=True)
     mask = torch.tensor([[True, False], [True, True]])
-    objective = value_loss(values, torch.full((2, 2), NAN), torch.zeros(2, 2), mask, clip=None)
+    old, returns = torch.tensor([[0.0, NAN], [0.0, 0.0]]), torch.tensor([[0.0, NAN], [0.0, 0.0]])
+    objective = value_loss(values, old, returns, mask, clip=clip)
     objective.total.backward()
     assert values.grad is not None
     assert objective.total.item() == pytest.approx(0.5 * (1 + 9 + 1))

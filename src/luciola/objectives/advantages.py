@@ -99,7 +99,7 @@ def gae(
     """
     mask = cells(mask, values=values, rewards=rewards)
     steps = torch.ones_like(mask) if every_column else mask
-    values, rewards = values.masked_fill(~mask, 0.0), rewards.masked_fill(~steps, 0.0)
+    values = values.masked_fill(~mask, 0.0)
     advantages = torch.zeros_like(values)
     next_value = next_advantage = values.new_zeros(values.shape[0])
     for t in reversed(range(values.shape[1])):
