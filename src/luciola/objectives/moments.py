@@ -35,8 +35,8 @@ class RunningMoments:
     def merged(self, values: Tensor | Sequence[float]) -> Self:
         """The moments of the old values and the new ones together.
 
-        Source: Chan et al. 1979, https://en.wikipedia.org/wiki/Algorithms_for_calculating_variance,
-        parallel algorithm. No values: nothing changes.
+        Source: Chan et al. 1983, https://doi.org/10.1080/00031305.1983.10483115, the pairwise
+        update. No values: nothing changes.
         """
         new = torch.as_tensor(values).detach().double().flatten()
         if not len(new):
