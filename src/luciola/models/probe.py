@@ -9,6 +9,7 @@ equal those of the example alone up to rounding.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +52,10 @@ def isolates(model: nn.Module, kind: str, *, vocabulary: int, autocast: bool = F
 def _compare(
     model: nn.Module, kind: str, vocabulary: int, device: torch.device, autocast: bool
 ) -> bool:
-    samples, others = _samples(kind, vocabulary, 0), _samples(kind, vocabulary, 1)
+    settings: Any = model.config
+    positions = getattr(settings.get_text_config(), "max_position_embeddings", None)
+    size = vocabulary, positions or max(_LENGTHS)
+    samples, others = _samples(kind, *size, 0), _samples(kind, *size, 1)
     first = _row(samples, kind).examples[0]  # what comes first in the row, all later ones could see
     changed = [others[i] if i == first else sample for i, sample in enumerate(samples)]
 
@@ -71,12 +75,12 @@ def _compare(
     return moved <= _NEIGHBOUR_TOLERANCE and off <= _ALONE_TOLERANCE[low]
 
 
-def _samples(kind: str, vocabulary: int, draw: int) -> list[Tokens]:
+def _samples(kind: str, vocabulary: int, context: int, draw: int) -> list[Tokens]:
     """Three examples of random ids; in a tree they share their first tokens, whatever the draw."""
     shared = np.random.default_rng(7).integers(0, vocabulary, _PREFIX)
     random = np.random.default_rng(100 + draw)
     samples = []
-    for length in _LENGTHS:
+    for length in (min(length, context - i) for i, length in enumerate(_LENGTHS)):
         ids = random.integers(0, vocabulary, length)
         trained = np.ones(length, bool)
         trained[0] = False
