@@ -7,6 +7,8 @@
     ├── ModelError             a model or adapter that cannot be found or loaded
     ├── MissingExtraError      an optional package that is not installed
     ├── TrainingError          a run that cannot go on (NaN loss, packing that leaks)
+    ├── RewardError            a reward that fails or gives no usable score; names the sample
+    │   └── RatingStoppedError a person ended the rating; what was rated is kept
     ├── StorageError           a full disk, a folder that cannot be written
     ├── DatabaseError          a database that cannot be opened or read
     └── SqlError               model-written SQL that was refused or failed
@@ -88,6 +90,14 @@ class MissingExtraError(LuciolaError):
 
 class TrainingError(LuciolaError):
     """A run that cannot go on."""
+
+
+class RewardError(LuciolaError):
+    """A reward that raised, answered with something that is no score, or could not be reached."""
+
+
+class RatingStoppedError(RewardError):
+    """A person ended the rating. What was rated is kept, and reused when the run goes on."""
 
 
 class StorageError(LuciolaError):
