@@ -1,0 +1,79 @@
+"""`luciola trace`: what an online method did to each token of a run's answers, as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from luciola.errors import DataError
+
+if TYPE_CHECKING:
+    from luciola.runs.trace import AnswerTrace
+
+PAGE = "trace.html"
+HOW_TO_TRACE = (
+    "A run of ppo, a2c, grpo or rloo keeps one with trace_prompts=4 (how many prompts) and "
+    "trace_every=1 (iterations between); 0 switches it off."
+)
+
+app = typer.Typer(help="Show what PPO did to each token.")
+
+
+@app.command(short_help="Show what PPO did to each token.")
+def trace(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", help=f"HTML file to write instead of RUN/{PAGE}.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Make one HTML page of what happened to each token, e.g. luciola trace runs/my-ppo --open."""
+    from luciola.runs.atomic import write_atomically
+    from luciola.runs.metrics import Metrics
+    from luciola.runs.page import trace_page
+
+    folder, file = _found(run)
+    answers = _answers(file)
+    page = trace_page(answers, Metrics(folder / "metrics.jsonl").rows(), run=folder.resolve().name)
+    path = out or folder / PAGE
+    write_atomically(path, page)
+    iterations = len({answer.iteration for answer in answers})
+    typer.echo(f"{path}: {len(answers):,} answers of {iterations:,} iterations, {_size(path)}")
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.resolve().as_uri())
+
+
+def _found(run: str) -> tuple[Path, Path]:
+    """The folder of a run and its trace. Raises: DataError where there is none."""
+    from luciola.runs.folder import RUNS
+    from luciola.runs.trace import NAME
+
+    place = next((p for p in (Path(run), RUNS / run) if p.exists()), None)
+    if place is None:
+        remedy = "Name the folder of a run, e.g. luciola trace runs/my-ppo."
+        raise DataError("there is no such run", path=run, remedy=remedy)
+    folder = place if place.is_dir() else place.parent
+    file = place / NAME if place.is_dir() else place
+    if not file.is_file():
+        raise DataError(f"this run has no trace ({NAME})", path=place, remedy=HOW_TO_TRACE)
+    return folder, file
+
+
+def _answers(file: Path) -> list[AnswerTrace]:
+    from luciola.runs.trace import TraceFile
+
+    answers = TraceFile(file).read()
+    if not answers:
+        raise DataError("the trace is empty: no answer was traced", path=file, remedy=HOW_TO_TRACE)
+    return answers
+
+
+def _size(path: Path) -> str:
+    size = path.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
