@@ -146,6 +146,9 @@ def by_loops(
         **means,
         "ppo/val/var_explained": 1 - means["ppo/val/error"] / means["ppo/returns/var"],
         "objective/kl": float(torch.stack(kls).mean()),
+        "ppo/mean_non_score_reward": float(
+            -config.init_kl_coef * torch.stack(kls).sum() / sum(len(r) for r in ref)
+        ),
         "objective/kl_coef": config.init_kl_coef,
         "objective/entropy": float(torch.stack([-o[0].sum() for o in old]).mean()),
     }
@@ -393,6 +396,20 @@ def test_scores_of_one_element_are_taken(build: Any, tokenizer: Any, batch: Any)
     assert trainer_of(build(), tokenizer).step(**batch)["ppo/mean_scores"] == 0.8125
 
 
+def test_the_gradient_is_clipped_where_asked(build: Any, tokenizer: Any, batch: Any) -> None:
+    """Under plain gradient descent of rate 1 a step is as long as the gradient."""
+    lengths = []
+    for limit in (None, 0.01):
+        model = build()
+        before = [p.detach().clone() for p in model.parameters()]
+        descent = torch.optim.SGD(model.parameters(), lr=1.0)
+        given = settings(mini_batch_size=4, ppo_epochs=1, max_grad_norm=limit)
+        PPOTrainer(given, model, None, tokenizer, optimizer=descent).step(**batch)
+        steps = [p.detach() - b for p, b in zip(model.parameters(), before, strict=True)]
+        lengths.append(float(torch.cat([step.flatten() for step in steps]).norm()))
+    assert lengths[0] > 0.05 and lengths[1] == pytest.approx(0.01, rel=1e-3)
+
+
 def test_a_scheduler_moves_once_a_step(build: Any, tokenizer: Any, batch: Any) -> None:
     model = build()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -436,3 +453,15 @@ def test_logged_statistics_reach_the_tracker(
     assert logs["env/reward_std"] == pytest.approx(float(torch.stack(batch["scores"]).std()))
     assert logs["game_log"][1] == ["b", "f", -0.5]
     assert list((tmp_path / "logs" / "tensorboard").iterdir())
+
+
+@pytest.mark.gpu
+def test_a_step_on_the_gpu_takes_queries_from_the_cpu(
+    build: Any, tokenizer: Any, batch: Any
+) -> None:
+    trainer = PPOTrainer(settings(), build(), None, tokenizer)
+    assert trainer.current_device.type == "cuda"
+    sampling = {"do_sample": True, "top_k": 0, "top_p": 1.0, "max_new_tokens": 4}
+    answers = trainer.generate(batch["queries"], return_prompt=False, **sampling)
+    stats = trainer.step(batch["queries"], answers, batch["scores"])
+    assert abs(stats["objective/kl"]) < 1e-3

@@ -57,6 +57,11 @@ def test_the_weights_have_the_names_of_the_original(build: Any) -> None:
     other = build(seed=1)
     other.load_state_dict(model.state_dict())
     assert torch.equal(other(input_ids=IDS)[2], model(input_ids=IDS)[2])
+    prefixed = {f"pretrained_model.{n}": v for n, v in model.pretrained_model.state_dict().items()}
+    third = build(seed=1)
+    missing = third.load_state_dict(prefixed, strict=False).missing_keys
+    assert missing == ["v_head.summary.weight", "v_head.summary.bias"]
+    assert torch.equal(third(input_ids=IDS)[0], model(input_ids=IDS)[0])
     wrapped = torch.nn.Sequential(model).state_dict()
     assert "0.v_head.summary.bias" in wrapped and "0.transformer.wte.weight" in wrapped
 

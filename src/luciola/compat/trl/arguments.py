@@ -15,11 +15,12 @@ from luciola.compat.trl.reference import create_reference_model
 from luciola.compat.trl.value_head import AutoModelForCausalLMWithValueHead
 from luciola.runs.trackers import Tracker, open_trackers
 
+TOKENIZER = ("pad_token_id", "eos_token_id", "padding_side")
+"""What the trainer asks of a tokenizer."""
+
 
 def check_arguments(config: Any, model: Any, ref_model: Any, tokenizer: Any) -> None:
     """Raises: ClassicError where one is of another kind."""
-    from transformers import PreTrainedTokenizerBase
-
     if not isinstance(config, PPOConfig):
         raise ClassicError(f"config must be a PPOConfig, got {type(config).__name__}")
     given = {"model": model} if ref_model is None else {"model": model, "ref_model": ref_model}
@@ -35,7 +36,7 @@ def check_arguments(config: Any, model: Any, ref_model: Any, tokenizer: Any) -> 
             "ref_model is the model itself, which would follow it instead of staying",
             remedy="Leave ref_model out: a copy is made.",
         )
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+    if not all(hasattr(tokenizer, name) for name in TOKENIZER):
         raise ClassicError(
             f"tokenizer must be a tokenizer of transformers, got {type(tokenizer).__name__}"
         )

@@ -33,9 +33,7 @@ def create_reference_model(
         return _frozen(deepcopy(model))
     shared = _before_layer(model, num_shared_layers, pattern)
     kept = {id(p): p for name, p in model.named_parameters() if name in shared}
-    for parameter in kept.values():
-        parameter.requires_grad = False
-    return _frozen(deepcopy(model, dict(kept)))  # deepcopy takes what it has copied already from it
+    return _frozen(deepcopy(model, dict(kept)))  # what is in the memo counts as copied already
 
 
 def _frozen(model: nn.Module) -> nn.Module:

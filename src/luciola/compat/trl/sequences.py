@@ -58,7 +58,7 @@ class Sequences:
         for row, (query, response) in enumerate(zip(queries, responses, strict=True)):
             real = len(query) + len(response)
             start = length - real if left else 0
-            ids[row, start : start + real] = torch.cat([query, response]).to(device)
+            ids[row, start : start + real] = torch.cat([query.to(device), response.to(device)])
             attention[row, start : start + real] = 1
             counts = True if response_masks is None else response_masks[row].to(device).bool()
             mask[row, start + len(query) : start + real] = counts

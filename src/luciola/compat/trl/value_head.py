@@ -185,13 +185,20 @@ class AutoModelForCausalLMWithValueHead(nn.Module):
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> None:
-        """Take over what `state_dict` gave."""
-        head = {k.removeprefix(HEAD): v for k, v in state_dict.items() if k.startswith(HEAD)}
-        rest = {k: v for k, v in state_dict.items() if not k.startswith(HEAD)}
-        self.v_head.load_state_dict(head, strict=strict, assign=assign)
-        if not self.is_peft_model or rest:
-            self.pretrained_model.load_state_dict(rest, strict=strict, assign=assign)
+    ) -> Any:
+        """Take over what `state_dict` gave, or the same with "pretrained_model." before the names.
+
+        Returns: names that were missing and unexpected, where not strict.
+        """
+        named = {name.removeprefix("pretrained_model."): v for name, v in state_dict.items()}
+        head = {k.removeprefix(HEAD): v for k, v in named.items() if k.startswith(HEAD)}
+        rest = {k: v for k, v in named.items() if not k.startswith(HEAD)}
+        found = self.v_head.load_state_dict(head, strict=strict, assign=assign)
+        if self.is_peft_model and not rest:
+            return found
+        below = self.pretrained_model.load_state_dict(rest, strict=strict, assign=assign)
+        below.missing_keys.extend(f"{HEAD}{name}" for name in found.missing_keys)
+        return below
 
     def save_pretrained(self, save_directory: str | Path) -> None:
         """A folder that plain transformers (or peft) loads, and the head in a file beside it."""
