@@ -37,7 +37,7 @@ def ppo_answer(
     logprobs = [-noise.uniform(0.05, 3.0) for _ in tokens]
     ref_logprobs = [lp - noise.gauss(0.02 * iteration, 0.1) for lp in logprobs]
     values = [noise.gauss(score * 0.6, 0.3) for _ in tokens]
-    new_logprobs = [lp + noise.gauss(0.0, 0.15) for lp in logprobs]
+    new_logprobs = [min(lp + noise.gauss(0.0, 0.15), -0.01) for lp in logprobs]
     return complete(
         tokens,
         logprobs,

@@ -208,7 +208,7 @@ function begin() {
 
 function curveLegend() {
   const entry = (kind, text) => make("span", {}, make("span", { class: `key ${kind}` }), text);
-  return make("p", { class: "hint" }, entry("batch", "the whole batch "), entry("traced", "the traced answers "), "Click to go to a step.");
+  return make("p", { class: "hint" }, entry("batch", "the whole batch "), entry("traced", "the traced answers. "), "Click a chart to go to a step.");
 }
 
 begin();
