@@ -11,6 +11,7 @@ import pytest
 from luciola.cli.settings import split_words
 from luciola.cli.sql import _named_database
 from luciola.config import load
+from luciola.config.preference import DpoConfig, RewardConfig
 from luciola.config.sft import SftConfig
 from luciola.config.sql import SqlConfig
 
@@ -60,6 +61,21 @@ def test_fine_tuning_commands_are_understood(line: str) -> None:
     words = [word for word in shlex.split(line, comments=True) if not word.startswith("--")]
     settings = [word for word in words if not word.endswith(".yaml")]
     load(SftConfig, None, ["model=m", "data=d", *split_words(settings)[1]])
+
+
+COMPARISONS = [("reward", RewardConfig), ("dpo", DpoConfig)]
+
+
+@pytest.mark.parametrize(("method", "recipe_class"), COMPARISONS)
+def test_commands_over_comparisons_are_understood(method: str, recipe_class: type) -> None:
+    lines = commands(f"train {method}")
+    assert len(lines) >= 2
+    for line in lines:
+        words = [word for word in shlex.split(line, comments=True) if not word.startswith("--")]
+        recipes = [ROOT / word for word in words if word.endswith(".yaml")]
+        settings = [word for word in words if not word.endswith(".yaml")]
+        given = ["model=m", "data=d", *split_words(settings)[1]]
+        load(recipe_class, recipes[0] if recipes else None, given)
 
 
 @pytest.mark.parametrize("line", commands("sql train"))

@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[2]
 CLASSES = {
     "sft": ("luciola.config.sft", "SftConfig"),
     "text2sql": ("luciola.config.sql", "SqlConfig"),
+    "preference/reward": ("luciola.config.preference", "RewardConfig"),
+    "preference/dpo": ("luciola.config.preference", "DpoConfig"),
 }
-"""The recipe class of each folder of recipes."""
+"""The recipe class of each folder of recipes, or of FOLDER/RECIPE where they differ."""
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^luciola train sft (.*?)(?:  |$)", PAGE, re.MULTILINE)
 
@@ -54,5 +56,6 @@ def test_the_settings_on_the_page_are_understood(setting: str) -> None:
 
 def test_every_recipe_of_the_repository_loads() -> None:
     for path in sorted((ROOT / "recipes").rglob("*.yaml")):
-        module, name = CLASSES[path.parent.name]
+        folder = path.parent.name
+        module, name = CLASSES.get(f"{folder}/{path.stem}") or CLASSES[folder]
         load(getattr(import_module(module), name), path)

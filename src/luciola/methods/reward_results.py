@@ -29,7 +29,7 @@ from luciola.types import Tokens
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-MOST_JUDGED = 512
+MOST_JUDGED = 64
 """Training comparisons that are judged where nothing is held out."""
 CHART = "calibration.svg"
 
