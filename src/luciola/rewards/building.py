@@ -42,7 +42,7 @@ def build_reward(
     spec: Written | Sequence[Written],
     *,
     relative_to: Path | None = None,
-    device: str | torch.device = "auto",
+    device: str | torch.device = "cpu",
 ) -> Mixture:
     """The reward that a recipe or a caller gives; several are added, each with its weight.
 
@@ -51,7 +51,7 @@ def build_reward(
     Args:
         spec: texts as `spec.parse` reads them, functions, or `Reward` objects; one or several.
         relative_to: the recipe's folder.
-        device: where models compute; "auto": on the GPU where there is one.
+        device: where models compute.
 
     Raises: ConfigError for what is not understood, ModelError for a model that is not there.
     """
@@ -113,13 +113,13 @@ def _part(name: str, spec: Spec, place: Place) -> Part:
 def _http(name: str, argument: str, place: Place) -> Part:
     from luciola.rewards.http import HttpPart
 
-    return HttpPart.from_text(argument)
+    return HttpPart(argument)
 
 
 def _person(name: str, argument: str, place: Place) -> Part:
-    from luciola.rewards.person import PersonPart
+    from luciola.rewards.person import RATINGS, PersonPart
 
-    return PersonPart(place.path(argument or "ratings.jsonl"))
+    return PersonPart(place.path(argument or RATINGS))
 
 
 def _model(name: str, argument: str, place: Place) -> Part:

@@ -1,7 +1,7 @@
-"""What a reward gave back, made sure of: a finite number for every answer, or for its every token.
+"""Every part's scores are looked at here, once: how many, which kind, finite.
 
-A reward that is silently wrong spoils a run without a trace, so everything odd is an error that
-names the component and the sample.
+A reward that is silently wrong spoils a run without a trace, so everything odd is a RewardError
+that names the component and the answer it is about.
 """
 
 from __future__ import annotations
@@ -9,96 +9,160 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
+from pathlib import Path
 from typing import Any
 
 from luciola.errors import LuciolaError, RewardError
-from luciola.rewards.component import Component, Score
+from luciola.plugins import line_in
 from luciola.types import Answered
 
 SHOWN = 60
+"""Characters of a prompt, an answer or a value that an error shows."""
+Score = float | list[float]
 
 
-def checked_scores(component: Component, answered: Sequence[Answered]) -> list[Score]:
-    """The component's scores, as plain floats.
+def checked(name: str, answered: Sequence[Answered], raw: object) -> list[Score]:
+    """`raw` as one score per answer: a float, or a list of one float per token of the answer.
 
-    Raises: RewardError where it raises, or gives nothing, the wrong number of scores, something
-        that is no number, or NaN or an infinity.
+    Tensors and arrays are accepted, and True and False as 1 and 0.
+
+    Args:
+        name: of the component, for errors.
+        answered: at least one.
+        raw: what a part returned.
+
+    Raises: RewardError for nothing, a wrong count, what is no number, NaN and infinity.
     """
-    try:
-        given = component.scores(answered)
-    except LuciolaError:
-        raise
-    except Exception as error:
+    values = _as_list(raw)
+    if values is None:
+        seen = "nothing (None)" if raw is None else _seen(raw)
         raise RewardError(
-            f"the reward {component.name} raised {type(error).__name__}: {error} "
-            f"(scoring {len(answered)} answers, the first {described(answered[0])})",
-            remedy="Try it alone on these answers; it must return a number for each.",
-        ) from error
-    if given is None:
-        raise _nothing(component, answered)
-    try:
-        values = _listed(given)
-    except TypeError:
-        raise RewardError(
-            f"the reward {component.name} gave a {type(given).__name__} instead of a list of "
-            f"{len(answered)} scores",
-            remedy="Return one score per answer, in a list.",
-        ) from None
-    if len(values) != len(answered):
-        raise RewardError(
-            f"the reward {component.name} gave {len(values)} scores for {len(answered)} answers",
-            remedy="Return one score per answer, in their order.",
+            f"the reward {name} returned {seen} for {_count(answered)}, not a list; the first is "
+            f"{shown(answered[0])}",
+            remedy="Return a list with one score per answer, in their order.",
         )
-    return [_score(component, v, one) for v, one in zip(values, answered, strict=True)]
+    if len(values) != len(answered):
+        place = min(len(values), len(answered) - 1)
+        raise RewardError(
+            f"the reward {name} returned {len(values)} scores for {_count(answered)}; answer "
+            f"{place + 1} is {shown(answered[place])}",
+            remedy="Return exactly one score per answer, in their order.",
+        )
+    return [_score(name, value, answered, place) for place, value in enumerate(values)]
 
 
-def described(one: Answered) -> str:
-    """A sample as an error names it."""
-    return f"{_short(one.answer)!r} to {_short(one.prompt)!r}"
+def failed(
+    name: str, error: Exception, answered: Sequence[Answered], *, file: str | None = None
+) -> LuciolaError:
+    """The error for a part that raised `error` while it scored `answered`.
 
-
-def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
-
-
-def _nothing(component: Component, answered: Sequence[Answered]) -> RewardError:
+    Args:
+        file: the person's own source file, whose line is named.
+    """
+    if isinstance(error, RewardError):
+        return error
+    about = shown(answered[0])
+    if len(answered) > 1:
+        about = f"{_count(answered)}, the first {about}"
+    if isinstance(error, LuciolaError):
+        message = f"the reward {name} failed on {about}: {error.message}"
+        return RewardError(message, remedy=error.remedy)
+    where = line_in(error, file) if file else None
+    text = f"{type(error).__name__}: {error}".strip()
+    reason = cut(text.splitlines()[0].rstrip(": "), 160)
+    remedy = "Correct it there. An answer that cannot be judged needs a score too, such as 0.0."
     return RewardError(
-        f"the reward {component.name} gave nothing for {len(answered)} answers",
-        remedy="Does its function end without a return?",
+        f"the reward {name} raised {reason}" + (f" at {where}" if where else "") + f", on {about}",
+        remedy=remedy if where else "--debug shows the whole trace.",
     )
 
 
-def _listed(given: Any) -> list[Any]:
-    """A list of what may be a list, an array or a tensor."""
-    if isinstance(given, str | bytes | dict):
-        raise TypeError
-    return list(given.tolist() if hasattr(given, "tolist") else given)
+def shown(one: Answered) -> str:
+    """A sample as errors name it, shortened to a line."""
+    return f"prompt {cut(repr(one.prompt))}, answer {cut(repr(one.answer))}"
 
 
-def _score(component: Component, value: Any, one: Answered) -> Score:
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        if len(value) != one.token_count:
-            raise RewardError(
-                f"the reward {component.name} gave {len(value)} scores for the {one.token_count} "
-                f"tokens of the answer {described(one)}",
-                remedy="A reward per token gives one score for each, the end token included.",
-            )
-        return tuple(_number(component, item, one) for item in value)
-    return _number(component, value, one)
+def cut(text: str, length: int = SHOWN) -> str:
+    """`text`, or its beginning and an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _number(component: Component, value: Any, one: Answered) -> float:
+def source_file(thing: Any) -> str | None:
+    """The Python file that a function, method or callable object was written in, else None."""
+    thing = getattr(thing, "__func__", thing)
+    call = vars(type(thing)).get("__call__")
+    code = getattr(thing, "__code__", None) or getattr(call, "__code__", None)
+    return code.co_filename if code is not None and Path(code.co_filename).is_file() else None
+
+
+def _score(name: str, value: object, answered: Sequence[Answered], place: int) -> Score:
+    one = answered[place]
+    about = f"for answer {place + 1} of {len(answered)} ({shown(one)})"
+    number = _number(value)
+    if number is not None:
+        return _finite(number, name, about)
+    tokens = _as_list(value)
+    if tokens is None:
+        raise RewardError(
+            f"the reward {name} gave {_seen(value)} {about}, which is no number",
+            remedy="Give a number; 0.0 where it cannot tell.",
+        )
+    if len(tokens) != one.token_count:
+        raise RewardError(
+            f"the reward {name} gave a list of {len(tokens)} scores {about}, which has "
+            f"{one.token_count} tokens",
+            remedy="Give one number, or one per token of the answer, its end token included.",
+        )
+    return [_token_score(name, token, index, one, about) for index, token in enumerate(tokens)]
+
+
+def _token_score(name: str, value: object, index: int, one: Answered, about: str) -> float:
+    text = f" {cut(repr(one.tokens[index]))}" if index < len(one.tokens) else ""
+    about = f"for token {index + 1}{text}, {about}"
+    number = _number(value)
+    if number is None:
+        raise RewardError(
+            f"the reward {name} gave {_seen(value)} {about}, which is no number",
+            remedy="Give a number per token; 0.0 where there is nothing to say.",
+        )
+    return _finite(number, name, about)
+
+
+def _finite(number: float, name: str, about: str) -> float:
+    if math.isfinite(number):
+        return number
+    raise RewardError(
+        f"the reward {name} gave {number} {about}",
+        remedy="Look for a division by zero or the logarithm of 0; every score must be finite.",
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A float from a number, a numpy scalar or a tensor without dimensions; else None."""
+    if _has_no_dimensions(value):
+        value = value.item()
     if not isinstance(value, Real):
-        raise RewardError(
-            f"the reward {component.name} gave {value!r:.40} for the answer {described(one)}",
-            remedy="A score is a number.",
-        )
-    number = float(value)
-    if not math.isfinite(number):
-        raise RewardError(
-            f"the reward {component.name} gave {number} for the answer {described(one)}",
-            remedy="A score must be finite; look at what it divides by, or takes the logarithm of.",
-        )
-    return number
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond the range of floats
+        return math.inf
+
+
+def _as_list(value: Any) -> list[Any] | None:
+    if hasattr(value, "tolist") and not _has_no_dimensions(value):
+        value = value.tolist()
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return list(value) if is_list else None
+
+
+def _has_no_dimensions(value: Any) -> bool:
+    return hasattr(value, "item") and tuple(getattr(value, "shape", (1,))) == ()
+
+
+def _seen(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__} {cut(repr(value))}"
+
+
+def _count(answered: Sequence[Answered]) -> str:
+    return f"{len(answered)} answers" if len(answered) != 1 else "1 answer"

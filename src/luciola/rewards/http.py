@@ -1,92 +1,118 @@
-"""A server as a reward: prompts and answers go there as JSON, scores come back."""
+"""A server as a reward: prompts and answers go there as JSON, scores come back.
+
+    → POST {"prompts": ["…", …], "answers": ["…", …]}
+    ← {"scores": [0.5, …]}
+
+Standard library only. Whoever needs headers or another form writes an asynchronous function.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 from luciola.errors import ConfigError, RewardError
+from luciola.rewards.background import map_parallel
+from luciola.rewards.checking import cut, shown
 from luciola.types import Answered
 
-RETRIED = (429, 500, 502, 503, 504)
+AGAIN = (408, 429, 500, 502, 503, 504)
+"""HTTP statuses after which the same request may succeed."""
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
-class HttpReward:
-    """Posts {"prompts": [...], "answers": [...]} and expects {"scores": [...]}.
+@dataclass(frozen=True)
+class HttpPart:
+    """Asks a server in batches, several at a time.
 
     Args:
         url: http or https.
-        batch: answers per request; requests run at the same time.
-        timeout_s: for one request.
-        tries: how often a request is made that fails by the server's fault.
+        batch: answers per request.
+        parallel: requests under way at a time.
+        timeout_s: without a sign of life from the server.
+        tries: of each request, where the server is busy, failing or not there.
         pause_s: before the second try; doubled before each later one.
     """
 
-    name = "http"
+    url: str
+    batch: int = 32
+    parallel: int = 4
+    timeout_s: float = 60.0
+    tries: int = 5
+    pause_s: float = 0.5
     waits = True
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        batch: int = 32,
-        timeout_s: float = 60.0,
-        tries: int = 4,
-        pause_s: float = 0.5,
-    ) -> None:
-        if not url.startswith(("http://", "https://")):
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
-                f"reward: {url!r} is no address", remedy="Write http://HOST:PORT/PATH."
+                f"reward: {self.url!r} is no address of a server",
+                remedy="Write http://HOST:PORT/PATH.",
             )
-        self.url, self.batch = url, batch
-        self.timeout_s, self.tries, self.pause_s = timeout_s, tries, pause_s
 
-    def scores(self, answered: Sequence[Answered]) -> list[Any]:
-        """All scores, in order."""
-        chunks = [answered[i : i + self.batch] for i in range(0, len(answered), self.batch)]
-        with ThreadPoolExecutor(8) as pool:
-            return [score for scores in pool.map(self._ask, chunks) for score in scores]
+    def raw(self, answered: Sequence[Answered]) -> list[Any]:
+        """All scores in order. Raises: RewardError where the server fails or answers otherwise."""
+        starts = range(0, len(answered), self.batch)
+        pieces = [answered[start : start + self.batch] for start in starts]
+        replies = map_parallel(self._scores, pieces, parallel=self.parallel)
+        return [score for scores in replies for score in scores]
 
-    def _ask(self, answered: Sequence[Answered]) -> list[Any]:
+    def _scores(self, answered: Sequence[Answered]) -> list[Any]:
         body = {
             "prompts": [one.prompt for one in answered],
             "answers": [one.answer for one in answered],
         }
-        reply = self._posted(json.dumps(body).encode())
-        if not (isinstance(reply, dict) and isinstance(reply.get("scores"), list)):
-            raise RewardError(
-                f"{self.url} answered {str(reply)!r:.80}, which has no list of scores",
-                remedy='It must answer {"scores": [...]}, one for each answer.',
-            )
-        scores: list[Any] = reply["scores"]
-        if len(scores) != len(answered):
-            raise RewardError(f"{self.url} gave {len(scores)} scores for {len(answered)} answers")
-        return scores
-
-    def _posted(self, body: bytes) -> Any:
-        headers = {"Content-Type": "application/json"}
-        for attempt in range(self.tries):
-            try:
-                request = urllib.request.Request(self.url, body, headers)
-                with urllib.request.urlopen(request, timeout=self.timeout_s) as response:
-                    return json.loads(response.read())
-            except urllib.error.HTTPError as error:
-                problem = f"answered {error.code} {error.reason}"
-                if error.code not in RETRIED:
-                    break
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-                problem = f"cannot be reached ({getattr(error, 'reason', error)})"
-            except ValueError:
-                problem = "answered something that is no JSON"
-                break
-            if attempt + 1 < self.tries:
-                time.sleep(self.pause_s * 2**attempt)
+        text = self._posted(json.dumps(body).encode(), answered)
+        try:
+            reply = json.loads(text)
+        except ValueError:
+            reply = None
+        scores = reply.get("scores") if isinstance(reply, dict) else None
+        if isinstance(scores, list) and len(scores) == len(answered):
+            return scores
+        seen = f"{len(scores)} scores" if isinstance(scores, list) else cut(repr(text), 100)
         raise RewardError(
-            f"the reward's server {self.url} {problem}",
-            remedy="Start it, or look into its log; the run goes on from its last checkpoint.",
+            f"{self.url} answered {seen} for {len(answered)} answers, the first "
+            f"{shown(answered[0])}",
+            remedy='It must answer {"scores": [...]} with one score per answer, in their order.',
         )
+
+    def _posted(self, body: bytes, answered: Sequence[Answered]) -> str:
+        """The server's reply, after as many tries as it takes."""
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.pause_s * 2 ** (attempt - 1))
+            try:
+                return self._once(body)
+            except HTTPError as error:
+                problem = f"answered {error.code} {error.reason}"
+                problem += f" ({cut(error.read(1000).decode(errors='replace').strip(), 200)})"
+                if error.code not in AGAIN:
+                    break
+            except (OSError, HTTPException) as error:  # a URLError and a timeout are OSErrors
+                reason = getattr(error, "reason", None) or error
+                problem = f"cannot be reached ({reason or type(error).__name__})"
+        times = f", {attempt + 1} times" if attempt else ""
+        raise RewardError(
+            f"{self.url} {problem}{times}, on {len(answered)} answers, the first "
+            f"{shown(answered[0])}",
+            remedy="Start the server, or look into its log.",
+        )
+
+    def _once(self, body: bytes) -> str:
+        request = Request(self.url, body, {"Content-Type": "application/json"})
+        with self._opener().open(request, timeout=self.timeout_s) as response:
+            text: str = response.read().decode(errors="replace")
+            return text
+
+    def _opener(self) -> OpenerDirector:
+        """A server on this machine is never asked for through a proxy."""
+        is_here = urlsplit(self.url).hostname in HERE
+        return build_opener(ProxyHandler({})) if is_here else build_opener()

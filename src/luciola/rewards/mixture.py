@@ -1,96 +1,99 @@
-"""Several rewards as one: a weighted sum, each part checked, timed and logged by itself."""
+"""The weighted sum of components: what waits runs beside what computes, everything is timed."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from luciola.rewards.checking import checked_scores
-from luciola.rewards.component import Component, Score
+from luciola.rewards.background import start
+from luciola.rewards.checking import Score, checked, failed
+from luciola.rewards.component import Component
 from luciola.types import Answered, Scored
 
 
 @dataclass(frozen=True)
-class Weighted:
-    """A component and its weight in the sum."""
-
-    component: Component
-    weight: float = 1.0
-
-
 class Mixture:
-    """A weighted sum; `luciola.types.Reward`.
+    """Σ weight · score over the components; a `luciola.types.Reward`.
 
-    What waits for something outside runs in threads, the rest meanwhile one after the other.
-
-    Args:
-        parts: the components; names that occur twice are numbered.
+    Components that wait (HTTP, asynchronous functions) run in threads of their own; meanwhile the
+    others run one after the other in the calling thread, so that no two models share a device and
+    no function of a person's need be thread-safe.
     """
 
-    def __init__(self, parts: Sequence[Weighted]) -> None:
-        self.parts = list(parts)
-        self.names = _distinct([part.component.name for part in parts])
+    components: tuple[Component, ...]
 
     def score(self, answered: Sequence[Answered]) -> Scored:
-        """The sums, the parts before their weights, and the seconds of each.
+        """One score per answer; numbers per token where a component gives these.
 
-        Raises: RewardError naming component and sample.
+        A number for a whole answer then stands at its last token. `parts` has each component's
+        number per answer (its sum over the tokens) before the weight, and as `component/part` what
+        a reward within it is made of. `seconds` may add up to more than went by.
+
+        Raises: RewardError, naming the component and the sample.
         """
         if not answered:
-            return Scored([], {name: [] for name in self.names})
-        results = self._results(answered)
-        by_part = [result for result, _ in results]
-        weights = [part.weight for part in self.parts]
-        return Scored(
-            scores=[
-                _sum(row, weights, answered[i]) for i, row in enumerate(zip(*by_part, strict=True))
-            ],
-            parts={
-                name: [_total(score) for score in result]
-                for name, result in zip(self.names, by_part, strict=True)
-            },
-            seconds={name: s for name, (_, s) in zip(self.names, results, strict=True)},
-        )
+            return Scored([], {component.name: [] for component in self.components})
+        outcomes = self._outcomes(answered)
+        weights = [component.weight for component in self.components]
+        scores = [
+            weighted_sum(weights, [outcome.scores[place] for outcome in outcomes], one.token_count)
+            for place, one in enumerate(answered)
+        ]
+        parts: dict[str, Sequence[float]] = {}
+        seconds: dict[str, float] = {}
+        for component, outcome in zip(self.components, outcomes, strict=True):
+            parts[component.name] = [total(score) for score in outcome.scores]
+            parts |= {f"{component.name}/{name}": part for name, part in outcome.parts.items()}
+            seconds[component.name] = outcome.seconds
+        return Scored(scores, parts, seconds)
 
-    def _results(self, answered: Sequence[Answered]) -> list[tuple[list[Score], float]]:
-        waiting = [part for part in self.parts if part.component.waits]
-        with ThreadPoolExecutor(max(len(waiting), 1)) as pool:
-            futures: dict[int, Future[tuple[list[Score], float]]] = {
-                i: pool.submit(_timed, part.component, answered)
-                for i, part in enumerate(self.parts)
-                if part.component.waits and len(self.parts) > 1
-            }
-            return [
-                _timed(part.component, answered) if i not in futures else futures[i].result()
-                for i, part in enumerate(self.parts)
-            ]
+    def _outcomes(self, answered: Sequence[Answered]) -> list[_Outcome]:
+        calls = [_call(component, answered) for component in self.components]
+        waits = [component.part.waits for component in self.components]
+        pending = [start(call) if wait else None for call, wait in zip(calls, waits, strict=True)]
+        done = [None if wait else call() for call, wait in zip(calls, waits, strict=True)]
+        return [
+            outcome if outcome is not None else future.result()  # type: ignore[union-attr]
+            for outcome, future in zip(done, pending, strict=True)
+        ]
 
 
-def _timed(component: Component, answered: Sequence[Answered]) -> tuple[list[Score], float]:
-    began = time.perf_counter()
-    scores = checked_scores(component, answered)
-    return scores, time.perf_counter() - began
+def weighted_sum(weights: Sequence[float], scores: Sequence[Score], num_tokens: int) -> Score:
+    """Σ weight · score of one answer: a number where all are, else a list of `num_tokens`."""
+    if all(isinstance(score, float) for score in scores):
+        return sum((w * total(s) for w, s in zip(weights, scores, strict=True)), 0.0)
+    sums = [0.0] * num_tokens
+    for weight, score in zip(weights, scores, strict=True):
+        if isinstance(score, list):
+            sums = [before + weight * token for before, token in zip(sums, score, strict=True)]
+        elif sums:
+            sums[-1] += weight * score
+    return sums
 
 
-def _sum(row: Sequence[Score], weights: Sequence[float], one: Answered) -> Score:
-    """A number where all parts give numbers; else per token, numbers going to the last token."""
-    if all(isinstance(score, float) for score in row):
-        numbers = [score for score in row if isinstance(score, float)]
-        return sum((w * s for w, s in zip(weights, numbers, strict=True)), 0.0)
-    total = [0.0] * one.token_count
-    for weight, score in zip(weights, row, strict=True):
-        if isinstance(score, float):
-            total[-1] += weight * score
-        else:
-            total = [t + weight * s for t, s in zip(total, score, strict=True)]
-    return tuple(total)
+def total(score: Score) -> float:
+    """A score as one number: itself, or the sum over the tokens."""
+    return sum(score, 0.0) if isinstance(score, list) else score
 
 
-def _total(score: Score) -> float:
-    return score if isinstance(score, float) else sum(score)
+@dataclass(frozen=True)
+class _Outcome:
+    scores: list[Score]
+    seconds: float
+    parts: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    return [f"{n}.{i + 1}" if names.count(n) > 1 else n for i, n in enumerate(names)]
+def _call(component: Component, answered: Sequence[Answered]) -> Callable[[], _Outcome]:
+    def run() -> _Outcome:
+        began = time.perf_counter()
+        try:
+            raw = component.part.raw(answered)
+        except Exception as error:  # a person's code and a server may raise anything
+            raise failed(component.name, error, answered) from error
+        seconds = time.perf_counter() - began
+        if isinstance(raw, Scored):
+            return _Outcome(checked(component.name, answered, raw.scores), seconds, raw.parts)
+        return _Outcome(checked(component.name, answered, raw), seconds)
+
+    return run

@@ -15,7 +15,7 @@ from luciola.types import Answered
 LENGTH = re.compile(r"(\d+)?\s*-\s*(\d+)?\s*(words|characters|tokens)?")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 NEGATIONS = frozenset(
-    "not no never nothing nobody without hardly barely neither nor cannot lacks lacked".split()
+    ("not", "no", "never", "nothing", "nobody", "without", "hardly", "barely", "nor", "cannot")
 )
 REACH = 3
 """Words after a negation whose value it turns round."""
@@ -33,7 +33,7 @@ class LengthPart:
     low: int
     high: int | None
     unit: str = "words"
-    in_background = False
+    waits = False
 
     @classmethod
     def from_text(cls, text: str) -> LengthPart:
@@ -75,7 +75,7 @@ class PatternPart:
     """1 where a regular expression is found anywhere in the answer, else 0."""
 
     pattern: re.Pattern[str]
-    in_background = False
+    waits = False
 
     @classmethod
     def from_text(cls, text: str) -> PatternPart:
@@ -102,7 +102,7 @@ class LexiconPart:
     """
 
     values: Mapping[str, float]
-    in_background = False
+    waits = False
 
     def raw(self, answered: Sequence[Answered]) -> list[float]:
         """Between -1 and 1."""
