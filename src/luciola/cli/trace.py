@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 PAGE = "trace.html"
 HOW_TO_TRACE = (
-    "A run of ppo, a2c, grpo or rloo keeps one with trace_prompts=4 (how many prompts) and "
-    "trace_every=1 (iterations between); 0 switches it off."
+    "A run of ppo, a2c, grpo or rloo keeps one with trace_prompts=4 (how many prompts; 0: none) "
+    "and trace_every=1 (iterations between two pictures; 0: twenty over the run)."
 )
 
 app = typer.Typer(help="Show what PPO did to each token.")
