@@ -79,7 +79,7 @@ def test_the_arithmetic_of_the_chosen_token_is_written_out(tmp_path: Path) -> No
     assert "A = δ + γ · λ · A(next) = 0.19 + 1 × 0.95 × 0.5 = 0.665" in shown
     assert "A = 0.19 + 0.95 × 0.5" in shown
     assert "R = A + V = 0.665 + 0.3 = 0.965" in shown
-    assert "spread of the batch = (0.665 − 0.5825) / 0.0825 = 1" in shown
+    assert "(A − mean) / spread, of the iteration = (0.665 − 0.5825) / 0.0825 = 1" in shown
     assert "ρ = exp(ln π_new − ln π) = exp(−0.7 − (−1)) = 1.35" in shown
     assert "trust interval 0.8 to 1.2 Clipped: ρ is above it" in shown
     assert "loss = −min(ρ · A, clip(ρ) · A) = −min(1.35 × 1, 1.2 × 1) = −1.2" in shown
@@ -162,7 +162,9 @@ def test_keys_go_from_token_to_token_and_from_step_to_step(
 
 @needs_browser
 def test_curves_join_the_batch_with_the_traced_answers(tmp_path: Path) -> None:
-    metrics = [{"step": step, "score/mean": step / 2, "lr": 0.1} for step in range(1, 9)]
+    metrics = [
+        {"step": step, "eval/score": 9, "score/mean": step / 2, "lr": 0.1} for step in range(1, 9)
+    ]
     html = seen(trace_page(ppo_run(2), metrics, run="r"), tmp_path)
     assert "whole batch (score/mean) from 0.5 at step 1 to 4 at step 8; traced answers from" in html
     assert html.count('class="chart"') == 4

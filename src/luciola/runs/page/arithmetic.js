@@ -94,10 +94,16 @@ function returnEquation(answer, index) {
 function whiteningEquation(answer, index) {
   const [mean, std] = [settingOf(answer, "advantage_mean"), settingOf(answer, "advantage_std")];
   const [raw, stored] = [at(answer, "raw_advantages", index), at(answer, "advantages", index)];
-  const symbols = "Â = (A − mean of the batch) / spread of the batch";
+  const symbols = "Â = (A − mean) / spread, of the iteration";
   if (!isNumber(mean) || !isNumber(std)) return { symbols, numbers: "", result: stored, stored };
   return { symbols, numbers: `(${shown(raw)} − ${operand(mean)}) / ${shown(std)}`,
     result: (raw - mean) / std, stored };
+}
+
+/** Whether the whole answer has one advantage. */
+function isOneForAll(answer) {
+  const column = answer[rawName(answer)] ?? [];
+  return column.every((value) => value === column[0]);
 }
 
 /** Without a critic: the score against that of other answers to the same prompt. */
@@ -107,7 +113,9 @@ function groupEquation(answer, index) {
   const std = settingOf(answer, "group_std");
   const name = isNumber(settingOf(answer, "group_mean")) ? "mean of the group" : "baseline";
   if (!isNumber(baseline) || !isNumber(answer.score)) {
-    return { symbols: "A from the scores of the other answers to this prompt", numbers: "", result: stored, stored };
+    const symbols = isOneForAll(answer) ? "A from the scores of the other answers to this prompt" :
+      "A from the rewards to come, against those of the iteration";
+    return { symbols, numbers: "", result: stored, stored };
   }
   const difference = `${shown(answer.score)} − ${operand(baseline)}`;
   if (!isNumber(std)) {
@@ -155,7 +163,7 @@ function valueLossEquation(answer, index) {
   const [before, after] = [at(answer, "values", index), at(answer, "new_values", index)];
   const target = at(answer, "returns", index);
   const plain = 0.5 * (after - target) ** 2;
-  if (!isNumber(width)) {
+  if (!width) {  // 0: no limit
     return { symbols: "value loss = ½ (V_new − R)²", numbers: `½ (${shown(after)} − ${operand(target)})²`, result: plain };
   }
   const held = clamp(after, [before - width, before + width]);

@@ -13,28 +13,16 @@ function spreadOf(numbers) {
   return Math.sqrt(meanOf(numbers.map((number) => (number - centre) ** 2)));
 }
 
-// metrics: names under which a method may log the figure of the whole batch, the best first.
+// metric: the name of the whole batch's figure in metrics.jsonl.
 const CURVES = [
-  { title: "Score of an answer", traced: (answer) => answer.score,
-    metrics: [/(^|\/)scores?(\/|_)?(mean)?$/, /(^|\/)mean_scores?$/, /(^|\/)rewards?(\/|_)?(mean)?$/] },
-  { title: "KL of an answer, nats", traced: (answer) => (answer.kls?.length ? sumOf(answer.kls) : NaN),
-    metrics: [/^(objective|rollout|kl|reference)\/kl(_mean|_per_answer)?$/, /(^|\/)(ref_kl|kl|kl_per_answer|kl_mean)$/] },
-  { title: "Share of clipped tokens",
-    traced: (answer) => (answer.clipped?.length ? meanOf(answer.clipped.map(Number)) : NaN),
-    metrics: [/^(policy|ppo)\/.*clip_?frac(tion)?$/, /(^|\/)clip_?frac(tion)?(_avg)?$/] },
-  { title: "Spread of the advantages before whitening",
-    traced: (answer) => settingOf(answer, "advantage_std") ?? spreadOf(answer[rawName(answer)] ?? []),
-    metrics: [/(^|\/)advantages?(\/|_)std$/] },
+  { title: "Score of an answer", metric: "score/mean", traced: (answer) => answer.score },
+  { title: "KL of an answer, nats", metric: "objective/kl",
+    traced: (answer) => (answer.kls?.length ? sumOf(answer.kls) : NaN) },
+  { title: "Share of clipped tokens", metric: "policy/clip_fraction",
+    traced: (answer) => (answer.clipped?.length ? meanOf(answer.clipped.map(Number)) : NaN) },
+  { title: "Spread of the advantages before whitening", metric: "advantages/std",
+    traced: (answer) => settingOf(answer, "advantage_std") ?? spreadOf(answer[rawName(answer)] ?? []) },
 ];
-
-/** The first figure of the run that a curve is known by. */
-function metricFor(metrics, patterns) {
-  for (const pattern of patterns) {
-    const name = Object.keys(metrics).find((candidate) => pattern.test(candidate));
-    if (name) return name;
-  }
-  return null;
-}
 
 function tracedPoints(steps, traced) {
   const points = steps.map(({ step, answers }) => [step, meanOf(answers.map(traced))]);
@@ -101,10 +89,9 @@ function describe(title, series) {
 
 /** The charts that this run has figures for. */
 function charts(steps, metrics, choose) {
-  return CURVES.flatMap(({ title, traced, metrics: patterns }) => {
+  return CURVES.flatMap(({ title, metric, traced }) => {
     const series = [];
-    const name = metricFor(metrics, patterns);
-    if (name) series.push({ name: `whole batch (${name})`, kind: "batch", points: metrics[name] });
+    if (metrics[metric]) series.push({ name: `whole batch (${metric})`, kind: "batch", points: metrics[metric] });
     const points = tracedPoints(steps, traced);
     if (points.length) series.push({ name: "traced answers", kind: "traced", points });
     return series.length ? [chart(title, series, choose)] : [];

@@ -40,7 +40,7 @@ function penalty(answer, index) {
     steps.push(equationStep("reward  r", rewardEquation(answer, index), beta + score));
   }
   if (settingOf(answer, "whiten_rewards") && has(answer, "deltas", index)) {
-    steps.push(valueStep("whitened reward", shown(usedReward(answer, index)), "Divided by the spread of the batch's rewards; used from here on."));
+    steps.push(valueStep("whitened reward", shown(usedReward(answer, index)), "Divided by the spread of the iteration's rewards; used from here on."));
   }
   return steps;
 }
@@ -67,7 +67,8 @@ function advantage(answer, index) {
   } else if (has(answer, "deltas", index) && !settingOf(answer, "whiten_advantages")) {
     steps.push(equationStep("advantage  A", gaeEquation(answer, index), "This surprise, and the later ones, fading."));
   } else if (has(answer, rawName(answer), index)) {
-    steps.push(equationStep("advantage  A", groupEquation(answer, index), "The same for every token of the answer: there is no critic."));
+    steps.push(equationStep("advantage  A", groupEquation(answer, index),
+      isOneForAll(answer) ? "The same for every token of the answer: there is no critic." : "There is no critic."));
   }
   if (has(answer, "returns", index) && has(answer, "values", index)) {
     steps.push(equationStep("return  R", returnEquation(answer, index), "What the critic should have said; it learns this."));
