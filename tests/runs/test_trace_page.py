@@ -83,7 +83,7 @@ def test_the_arithmetic_of_the_chosen_token_is_written_out(tmp_path: Path) -> No
     assert "ρ = exp(ln π_new − ln π) = exp(−0.7 − (−1)) = 1.35" in shown
     assert "trust interval 0.8 to 1.2 Clipped: ρ is above it" in shown
     assert "loss = −min(ρ · A, clip(ρ) · A) = −min(1.35 × 1, 1.2 × 1) = −1.2" in shown
-    assert "from 36.8 % to 49.7 %. The clip stopped it there." in shown
+    assert "from 36.8 % to 49.7 %. Past the clip it is pushed no further." in shown
     assert "used another rule" not in shown
 
 

@@ -8,11 +8,6 @@ const EDGE = { left: 48, right: 10, top: 26, bottom: 26 };
 const sumOf = (numbers) => numbers.filter(isNumber).reduce((total, number) => total + number, 0);
 const meanOf = (numbers) => sumOf(numbers) / numbers.filter(isNumber).length;
 
-function spreadOf(numbers) {
-  const centre = meanOf(numbers);
-  return Math.sqrt(meanOf(numbers.map((number) => (number - centre) ** 2)));
-}
-
 // metric: the name of the whole batch's figure in metrics.jsonl.
 const CURVES = [
   { title: "Score of an answer", metric: "score/mean", traced: (answer) => answer.score },
@@ -20,8 +15,8 @@ const CURVES = [
     traced: (answer) => (answer.kls?.length ? sumOf(answer.kls) : NaN) },
   { title: "Share of clipped tokens", metric: "policy/clip_fraction",
     traced: (answer) => (answer.clipped?.length ? meanOf(answer.clipped.map(Number)) : NaN) },
-  { title: "Spread of the advantages before whitening", metric: "advantages/std",
-    traced: (answer) => settingOf(answer, "advantage_std") ?? spreadOf(answer[rawName(answer)] ?? []) },
+  { title: "Spread of the advantages", metric: "advantages/std",
+    traced: (answer) => settingOf(answer, "advantage_std") ?? NaN },
 ];
 
 function tracedPoints(steps, traced) {

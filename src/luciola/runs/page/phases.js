@@ -126,5 +126,5 @@ function verdict(answer, index) {
   const moved = `${start}After learning it was ${after > before ? "likelier" : "less likely"}: ${change}.`;
   const against = good !== 0 && (after > before) !== (good > 0);
   const why = " That is against its own advantage: a step serves all tokens of the batch at once.";
-  return moved + (against ? why : at(answer, "clipped", index) ? " The clip stopped it there." : "");
+  return moved + (against ? why : at(answer, "clipped", index) ? " Past the clip it is pushed no further." : "");
 }
