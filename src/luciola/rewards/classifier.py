@@ -85,7 +85,12 @@ class ClassifierPart:
         turns = [{"role": turn.role, "content": turn.content} for turn in one.messages]
         turns.append({"role": "assistant", "content": one.answer})
         rendered: str = self.tokenizer.apply_chat_template(turns, tokenize=False)
-        return rendered.removeprefix(self.tokenizer.bos_token or "")  # it is put on again
+        return rendered.removeprefix(self.tokenizer.bos_token) if self._puts_bos() else rendered
+
+    def _puts_bos(self) -> bool:
+        """The tokenizer puts its begin token in front of every text by itself."""
+        first = self.tokenizer("x")["input_ids"][0]
+        return first == self.tokenizer.bos_token_id
 
     def _logits(self, texts: list[str]) -> Tensor:
         """(B, labels) float32; a decoder's head is read at the last token that is no padding."""
