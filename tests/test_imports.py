@@ -32,11 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sql": GROUND,
     "data": GROUND | {"conversation", "config"},
     "models": GROUND
-    | {"config", "conversation", "data", "runs"},  # batches of rows; a scorer renders
-    "rollout": GROUND | {"config", "models"},
+    | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders
+    | {"plugins"},  # a function may make the model
+    "rollout": GROUND
+    | {"config", "models"}
+    | {"conversation", "objectives"},  # what a model that was trained with ILQL answers
     "rewards": GROUND | {"config", "models", "plugins"},
     "training": TRAINING,
     "methods": METHODS,
+    "tasks": GROUND | {"models", "runs"},
     "memory": GROUND | {"config", "models", "methods"},
     "specialist": METHODS | {"methods", "sql"},
     "demo": METHODS | {"methods", "sql", "specialist"},

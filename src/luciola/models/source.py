@@ -1,4 +1,5 @@
-"""Where a model named by a person is: a bundled model, a folder, a GGUF file, or the hub.
+"""Where a model named by a person is: a bundled model, a folder, a GGUF file, or the hub; or the
+folder that a function of theirs makes (`FILE.py:NAME`, `PACKAGE.MODULE:NAME`).
 
 The name alone decides, before anything heavy is imported, so that a missing folder is called a
 missing folder and a local model never causes a request to the network.
@@ -15,11 +16,13 @@ from typing import Literal
 
 from luciola.errors import ModelError
 from luciola.models import catalogue
+from luciola.plugins import load_object
 
 log = logging.getLogger(__name__)
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+FUNCTION = re.compile(r"(.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):[A-Za-z_][\w.]*")
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,18 @@ class Source:
 
 
 def resolve(model: str | Path, *, progress: catalogue.Progress | None = None) -> Source:
-    """Find the model that `model` names; a bundled one is fetched if it is missing.
+    """Find the model that `model` names; a bundled one is fetched if it is missing, and a function
+    is called.
 
-    Raises: ModelError when there is no such folder or file, or the name can be none of the four.
+    Raises:
+        ModelError: there is no such folder or file, or the name can be none of these.
+        ConfigError: there is no such function.
     """
     name = str(model).strip()
     if name in catalogue.NAMES:
         return Source(str(_bundled(name, progress)), None, "bundled")
+    if FUNCTION.fullmatch(name):
+        return _folder(_made_by(name))
     path = Path(name).expanduser()
     if name and path.is_dir():
         return _folder(path)
@@ -70,6 +78,18 @@ def _bundled(name: str, progress: catalogue.Progress | None) -> Path:
         size = catalogue.entry(name).download_bytes / 1e6
         log.warning("fetching %s once (%.0f MB) into %s", name, size, catalogue.path(name))
     return catalogue.get(name, progress)
+
+
+def _made_by(name: str) -> Path:
+    """The folder that a person's function returns."""
+    function = load_object(name)
+    made = function() if callable(function) else function
+    if isinstance(made, str | Path) and Path(made).expanduser().is_dir():
+        return Path(made).expanduser()
+    raise ModelError(
+        f"{name} gave no folder but {made!r:.80}",
+        remedy="It must return the folder of a model, as save_pretrained writes one.",
+    )
 
 
 def _folder(path: Path) -> Source:

@@ -1,0 +1,1 @@
+"""Small tasks that show in minutes whether a method learns."""
