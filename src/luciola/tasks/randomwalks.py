@@ -36,6 +36,7 @@ GOAL = 0
 __all__ = [
     "Graph",
     "cloned_model",
+    "eval_prompts",
     "graph",
     "lengths",
     "optimality",
@@ -86,6 +87,11 @@ def graph(seed: int = SEED) -> Graph:
 def prompts(seed: int = SEED) -> list[str]:
     """The letters at which the walks begin, sorted: b to u."""
     return sorted({walk[0] for walk in graph(seed).walks})
+
+
+def eval_prompts(seed: int = SEED) -> list[str]:
+    """Every start five times: what is sampled from each is judged by a mean of 100 walks."""
+    return 5 * prompts(seed)
 
 
 def samples(seed: int = SEED) -> list[dict[str, str | float]]:
