@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import peft
@@ -15,6 +17,7 @@ from luciola.compat.trlx import (
     default_sft_config,
     recipes,
 )
+from luciola.config.ilql import IlqlConfig
 from luciola.config.load import from_mapping
 from luciola.config.online import PpoConfig
 from luciola.config.training import TrainingConfig
@@ -92,6 +95,36 @@ def test_the_defaults_become_a_recipe_of_ours() -> None:
     assert (sft.epochs, sft.batch, sft.lr) == (100, 8, 1e-4)
 
 
+def test_ilql_becomes_a_recipe_of_ours(caplog: Any) -> None:
+    """A list of betas is kept; a list of anything else is refused."""
+    changes = {"method": {"beta": 0.5, "alpha": 0.1, "gen_kwargs": {"beta": [0, 1, 100]}}}
+    config = TRLConfig.update(default_ilql_config(), changes)
+    made = from_mapping(IlqlConfig, {**recipes.ilql(config, "m"), "data": ["d"]})
+    numbers = {
+        "tau": 0.7,
+        "gamma": 0.99,
+        "cql_scale": 0.1,
+        "awac_scale": 1.0,
+        "awac_beta": 0.5,
+        "alpha": 0.1,
+        "sync_every": 5,
+        "two_qs": True,
+        "decode_beta": (0, 1, 100),
+        "top_k": 20,
+        "max_new_tokens": 56,
+        "batch": 128,
+        "max_length": 64,
+        "lr": 5e-5,
+        "epochs": 100,
+    }
+    assert {name: getattr(made, name) for name in numbers} == numbers
+    assert caplog.text == ""
+    changed = {"method.gen_kwargs.top_k": [1, 2], "optimizer.kwargs.eps": 1e-5}
+    with pytest.raises(ConfigError, match="top_k is a list"):
+        recipes.ilql(TRLConfig.update(config, changed), "m")
+    assert "eps=1e-05 is not used" in caplog.text
+
+
 def test_what_is_set_reaches_our_settings() -> None:
     made = settings(
         **{
@@ -149,3 +182,14 @@ def test_what_changes_nothing_is_named(changes: dict[str, Any], said: str, caplo
     caplog.clear()
     settings()
     assert caplog.text == ""
+
+
+def test_the_documented_changes_are_understood() -> None:
+    page = Path(__file__).parents[2] / "docs" / "from-trlx.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    script = next(block for block in blocks if "evolve" in block)
+    names: dict[str, Any] = {}
+    exec(script, names)
+    made = recipes.ppo(names["config"], "m", ())
+    assert (made["gamma"], made["kl_coef"], made["seed"]) == (0.99, 0.05, 1)
+    assert made["lora"] == {"r": 8, "alpha": 16}

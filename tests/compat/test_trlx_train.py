@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 import luciola.rl
-from luciola.compat.trlx import TRLConfig, default_ppo_config, default_sft_config
+from luciola.compat.trlx import (
+    TRLConfig,
+    default_ilql_config,
+    default_ppo_config,
+    default_sft_config,
+)
 from luciola.compat.trlx.rewards import FunctionReward
 from luciola.compat.trlx.training import examples_of
 from luciola.errors import ConfigError, DataError
@@ -59,6 +64,28 @@ def test_a_reward_function_trains_with_ppo(model: str) -> None:
     assert again.ending == "finished"  # trained anew, not found finished
 
 
+def test_samples_with_rewards_train_with_ilql(model: str) -> None:
+    """Evaluated at every beta of the list; the heads lie beside the model."""
+
+    def length(outputs: list[str]) -> dict[str, list[float]]:
+        return {"characters": [float(len(output)) for output in outputs]}
+
+    changes = {"method.gen_kwargs": {"max_new_tokens": 4, "beta": [0, 8], "top_k": 5}}
+    config = TRLConfig.update(default_ilql_config(), {**SMALL, **changes})
+    result = luciola.rl.train(
+        model,
+        samples=[["say", word] for word in ("one", "two", "three", "four")] * 2,
+        rewards=[0.0, 1.0, 2.0, 3.0] * 2,
+        eval_prompts=["say", "tell"],
+        metric_fn=length,
+        config=config,
+    )
+    assert result.ending == "finished" and result.figures["steps"] == 4
+    assert (result.model / "ilql_heads.safetensors").is_file()
+    last = result.figures["evaluations"][-1]
+    assert last["characters@beta=0"] > 0 and last["characters@beta=8"] > 0
+
+
 def test_samples_alone_are_fine_tuned_on(model: str) -> None:
     config = TRLConfig.update(default_sft_config(), SMALL)
     result = luciola.rl.train(model, samples=["one text", "another"] * 4, config=config)
@@ -67,21 +94,21 @@ def test_samples_alone_are_fine_tuned_on(model: str) -> None:
 
 
 def test_of_a_text_all_is_trained_and_of_a_dialogue_its_outputs() -> None:
-    """Every output once, after all that was said before it."""
     tokenizer = build_tokenizer()
     samples = ["abc", ["de", "fgh"], ["i", "jk", "l", "mn"]]
     examples = examples_of(samples, tokenizer, 32, 0)
     trained = [
         (tokenizer.decode(tokens.ids), tokenizer.decode(tokens.ids[tokens.trained]))
-        for tokens in (examples.source.tokens(i, 0) for i in range(4))
+        for tokens in (examples.source.tokens(i, 0) for i in range(3))
     ]
-    assert trained[1:] == [
+    assert trained == [
+        ("<end>abc<end>", "abc<end>"),
         ("defgh<end>", "fgh<end>"),
-        ("ijk<end>", "jk<end>"),
-        ("ijklmn<end>", "mn<end>"),
+        ("ijklmn<end>", "jkmn<end>"),
     ]
-    assert trained[0] == ("abc<end>", "bc<end>")
-    with pytest.raises(DataError, match="samples:1: a dialogue is"):
+    left = examples_of(samples, tokenizer, 3, 0, "left").source.tokens(1, 0)
+    assert tokenizer.decode(left.ids) == "<end>h<end>"
+    with pytest.raises(DataError, match="samples:1:"):
         examples_of([["a", "b", "c"]], tokenizer, 32, 0)
     with pytest.raises(DataError, match="seq_length=1"):
         examples_of(["abc"], tokenizer, 1, 0)

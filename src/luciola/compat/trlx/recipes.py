@@ -97,16 +97,55 @@ def ppo(config: TRLConfig, model: str, stop: Sequence[str]) -> Settings:
 
 
 def ilql(config: TRLConfig, model: str) -> Settings:
-    """Settings of `luciola train ilql`."""
+    """Settings of `luciola train ilql`; a list of betas is evaluated one by one.
+
+    Raises: ConfigError for what has no counterpart here.
+    """
     method = config.method
     assert isinstance(method, ILQLConfig)
-    return {**common(config, model), "epochs": config.train.epochs}
+    found = common(config, model)
+    _check_epsilon(found)
+    return {
+        **found,
+        "epochs": config.train.epochs,
+        "truncation": config.tokenizer.truncation_side,
+        "prompt_format": "text",
+        "tau": method.tau,
+        "gamma": method.gamma,
+        "cql_scale": method.cql_scale,
+        "awac_scale": method.awac_scale,
+        "awac_beta": method.beta,
+        "alpha": method.alpha,
+        "sync_every": method.steps_for_target_q_sync,
+        "two_qs": method.two_qs,
+        **_answering(method.gen_kwargs),
+    }
+
+
+def _answering(gen_kwargs: Mapping[str, Any]) -> Settings:
+    betas = gen_kwargs.get("beta", 1)
+    lists = [k for k, v in gen_kwargs.items() if k != "beta" and isinstance(v, list | tuple)]
+    if lists:
+        raise ConfigError(f"method.gen_kwargs.{lists[0]} is a list; only beta may be one")
+    return {
+        "decode_beta": list(betas) if isinstance(betas, list | tuple) else [betas],
+        "top_k": gen_kwargs.get("top_k", 20),
+        "temperature": gen_kwargs.get("temperature", 1.0),
+        "max_new_tokens": gen_kwargs.get("max_new_tokens", 56),
+    }
+
+
+def _check_epsilon(settings: Settings) -> None:
+    """Take AdamW's epsilon out where the recipe has none; 1e-8 is what it is there."""
+    given = settings.pop("adam_eps", 1e-8)
+    if float(given) != 1e-8:
+        log.warning("optimizer.kwargs.eps=%s is not used: here it is 1e-8", given)
 
 
 def sft(config: TRLConfig, model: str) -> Settings:
-    """Settings of `luciola train sft`, without an epsilon of its own."""
+    """Settings of `luciola train sft`."""
     found = {**common(config, model), "epochs": config.train.epochs}
-    found.pop("adam_eps", None)
+    _check_epsilon(found)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from luciola.compat.trlx import recipes
 from luciola.compat.trlx.config import (
@@ -20,9 +20,10 @@ from luciola.methods.running import Result
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from luciola.data.dialogues import Dialogue
     from luciola.methods.examples import Examples
-    from luciola.types import Example
 
+Side = Literal["right", "left"]
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 Dialogues = Sequence[str] | Sequence[Sequence[str]]
 
@@ -50,7 +51,7 @@ def train(
         samples: texts, or dialogues [prompt, output, prompt, output, ...].
         rewards: one number per sample.
         prompts: texts, or rows with a "prompt" and other columns.
-        eval_prompts: for evaluations; None: the first batch_size prompts.
+        eval_prompts: for evaluations; None: the first batch_size prompts (PPO), or none.
         metric_fn: as reward_fn; gives a list of numbers per name.
         config: None: the method's defaults.
         stop_sequences: texts that end an answer.
@@ -144,58 +145,66 @@ def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Re
 
     recipe = from_mapping(TrainingConfig, recipes.sft(config, model), "TRLConfig")
     tokenizer = load_tokenizer(recipe.model)
-    examples = examples_of(samples, tokenizer, recipe.max_length, recipe.seed)
+    side: Side = "left" if config.tokenizer.truncation_side == "left" else "right"
+    examples = examples_of(samples, tokenizer, recipe.max_length, recipe.seed, side)
     name = run_name("sft", recipe.model, "samples", as_mapping(recipe))
     fresh = not config.train.resume_from_checkpoint
     return sft.train(recipe, examples, tokenizer, name, fresh=fresh, show=show)
 
 
 def examples_of(
-    samples: Dialogues, tokenizer: PreTrainedTokenizerBase, max_length: int, seed: int
+    samples: Dialogues,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    seed: int,
+    side: Side = "right",
 ) -> Examples:
     """Samples as fine-tuning reads them: of a text all is trained, of a dialogue the outputs.
 
     Raises: DataError where none is left to train on.
     """
-    from luciola.conversation.render import Renderer, truncate
+    from luciola.conversation.render import Renderer
+    from luciola.data.dialogues import DialogueRenderer, cut
     from luciola.data.statistics import statistics
     from luciola.methods.examples import Examples, Order, saves_work
     from luciola.methods.stream import Rendered
 
-    renderer = Renderer(tokenizer)
-    parts = [one for row, sample in enumerate(samples) for one in as_examples(sample, row)]
-    rendered = [renderer.render(part) for part in parts]
-    cut = [truncate(tokens, max_length)[0] for tokens in rendered]
-    usable = [tokens for tokens in cut if tokens.trained.any()]
+    render = DialogueRenderer(Renderer(tokenizer), max_length, side)
+    whole = [render.whole(dialogue) for dialogue in dialogues_of(samples)]
+    parts = [cut(tokens, max_length, side, render.begin) for tokens in whole]
+    usable = [tokens for tokens in parts if tokens.trained.any()]
     if not usable:
         raise DataError(f"no sample has a trained token within seq_length={max_length}")
     return Examples(
         source=Rendered(usable),
         order=Order((len(usable),), (1.0,), seed),
         held_out=[],
-        statistics=statistics(rendered, max_length),
+        statistics=statistics(whole, max_length),
         notes=(),
         shared_prefixes=saves_work(usable),
     )
 
 
-def as_examples(sample: str | Sequence[str], row: int) -> list[Example]:
-    """A text; or every output of a dialogue, after all that was said before it.
+def dialogues_of(samples: Dialogues) -> list[Dialogue]:
+    """Samples as dialogues, whose rewards do not count.
 
     Raises: DataError where a dialogue has an odd number of phrases.
     """
-    from luciola.types import Completion, Origin, Text
+    from luciola.data.dialogues import read_dialogue
+    from luciola.types import Origin
 
-    origin = Origin("samples", row + 1)
-    if isinstance(sample, str):
-        return [Text(sample, origin)]
-    if not sample or len(sample) % 2:
-        raise DataError(
-            f"a dialogue is [prompt, output, ...] of an even number, got {len(sample)}",
-            path="samples",
-            line=row + 1,
-        )
-    return [Completion("".join(sample[:i]), sample[i], origin) for i in range(1, len(sample), 2)]
+    return [
+        read_dialogue(row, Origin("samples", number + 1))
+        for number, row in enumerate(rows_of(samples, [0.0] * len(samples)))
+    ]
+
+
+def rows_of(samples: Dialogues, rewards: Sequence[float]) -> list[dict[str, Any]]:
+    """Samples with their rewards, as rows of a data file."""
+    return [
+        {"samples": sample if isinstance(sample, str) else list(sample), "reward": float(reward)}
+        for sample, reward in zip(samples, rewards, strict=True)
+    ]
 
 
 def _ilql(
@@ -208,4 +217,24 @@ def _ilql(
     *,
     show: bool,
 ) -> Result:
-    raise ConfigError("train: samples with rewards need ILQL, which is not built yet")
+    from luciola.config.ilql import IlqlConfig
+    from luciola.config.load import from_mapping
+    from luciola.methods.ilql_runs import run
+    from luciola.models.load import load_tokenizer
+
+    settings = recipes.ilql(config, model)
+    named: dict[str, Any] = {"data": f"<{len(samples)} samples>"}
+    if metric_fn is not None:
+        named["metric"] = "<metric_fn>"
+    if eval_prompts and metric_fn is not None:
+        named["eval_prompts"] = f"<{len(eval_prompts)} rows>"
+    recipe = from_mapping(IlqlConfig, {**settings, **named}, "TRLConfig")
+    judge = "" if metric_fn is None else metric(metric_fn, load_tokenizer(recipe.model))
+    return run(
+        recipe,
+        fresh=not config.train.resume_from_checkpoint,
+        show=show,
+        rows=rows_of(samples, rewards),
+        eval_prompts=eval_prompts if judge else "",
+        metric=judge,
+    )
