@@ -136,11 +136,11 @@ def test_log_odds_by_hand() -> None:
 
 
 def test_batches_hold_every_index_once_and_stay_within_their_tokens() -> None:
-    lengths = [5000, 3, 4000, 3, 9000, 1, 4000]
+    lengths = [5000, 3, 4000, 3, 9000, 1, 4000, 4000]
     found = list(batches(lengths))
-    assert sorted(index for batch in found for index in batch) == list(range(7))
+    assert sorted(index for batch in found for index in batch) == list(range(8))
     assert [[lengths[i] for i in batch] for batch in found] == [
-        [1, 3, 3], [4000, 4000], [5000], [9000]
+        [1, 3, 3], [4000, 4000], [4000], [5000], [9000]
     ]  # fmt: skip
     assert list(batches([])) == []
 

@@ -68,6 +68,7 @@ def failed(
         message = f"the reward {name} failed on {about}: {error.message}"
         return RewardError(message, remedy=error.remedy)
     where = line_in(error, file) if file else None
+    where = where and where.removeprefix(f"{Path.cwd()}/")
     text = f"{type(error).__name__}: {error}".strip()
     reason = cut(text.splitlines()[0].rstrip(": "), 160)
     remedy = "Correct it there. An answer that cannot be judged needs a score too, such as 0.0."
