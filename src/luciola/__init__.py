@@ -7,11 +7,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "a2c", "dpo", "grpo", "ppo", "reward_model", "rloo", "sft"]
+__all__ = ["__version__", "a2c", "dpo", "grpo", "ilql", "ppo", "reward_model", "rloo", "sft"]
 METHODS = {
     "a2c": "luciola.methods.online.calls",
     "dpo": "luciola.methods.dpo",
     "grpo": "luciola.methods.online.calls",
+    "ilql": "luciola.methods.ilql_runs",
     "ppo": "luciola.methods.online.calls",
     "reward_model": "luciola.methods.reward",
     "rloo": "luciola.methods.online.calls",
@@ -21,6 +22,7 @@ METHODS = {
 
 if TYPE_CHECKING:
     from luciola.methods.dpo import dpo
+    from luciola.methods.ilql_runs import ilql
     from luciola.methods.online.calls import a2c, grpo, ppo, rloo
     from luciola.methods.reward import reward_model
     from luciola.methods.sft import sft

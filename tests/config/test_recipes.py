@@ -20,6 +20,7 @@ CLASSES = {
     "text2sql": ("luciola.config.sql", "SqlConfig"),
     "preference/reward": ("luciola.config.preference", "RewardConfig"),
     "preference/dpo": ("luciola.config.preference", "DpoConfig"),
+    "randomwalks/ilql": ("luciola.config.ilql", "IlqlConfig"),
 }
 """The recipe class of each folder of recipes, or of FOLDER/RECIPE where they differ."""
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from luciola.cli.early import check_data, check_model
+from luciola.cli.early import check_data, check_model, is_function
 from luciola.cli.errors import INTERRUPTED, Ended
 from luciola.cli.settings import recipe_command, split_words
+from luciola.config.ilql import IlqlConfig
 from luciola.config.online import A2cConfig, GrpoConfig, OnlineConfig, PpoConfig, RlooConfig
 from luciola.config.preference import DpoConfig, PreferenceConfig, RewardConfig
 from luciola.config.sft import SftConfig
@@ -81,6 +82,25 @@ def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     """
     config = _comparisons(DpoConfig, words or [])
     from luciola.methods.dpo import run
+
+    tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+@app.command(
+    cls=recipe_command(IlqlConfig), short_help="Learn from logged answers with rewards (ILQL)."
+)
+def ilql(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
+    """Implicit language Q-learning: learn from logged answers and how good they were.
+
+    luciola train ilql model=smollm2-135m data=samples.jsonl
+    """
+    from luciola.config.load import load
+
+    path, overrides = split_words(words or [])
+    config = load(IlqlConfig, path, overrides)
+    check_data([source for source in config.data if not is_function(source.path)])
+    check_model(config.model)
+    from luciola.methods.ilql_runs import run
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
 

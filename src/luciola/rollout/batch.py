@@ -20,7 +20,9 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from luciola.models.q_heads import calls_of, output_head
 from luciola.rollout.cache import ROOM, Prefix, growing
+from luciola.rollout.steering import Steering
 
 PREFILL_TOKENS = 1 << 15
 """Most tokens of one forward pass over prompts, padding included; bounds its memory."""
@@ -43,8 +45,9 @@ class Batch(Protocol):
 class Forward:
     """The model's forward pass with a cache, giving the logits of the last position only."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, steering: Steering | None = None) -> None:
         self.model: Any = model
+        self.steering = steering
         embeddings: Any = model.get_input_embeddings()
         weight: Tensor = embeddings.weight
         self.device, self.dtype = weight.device, weight.dtype
@@ -63,14 +66,14 @@ class Forward:
         """
         if self.last_position is not None:
             positions = positions.clamp(max=self.last_position - 1)  # rows already finished run on
-        out = self.model(
-            input_ids=ids,
-            position_ids=positions,
-            attention_mask=bias,
-            past_key_values=cache,
-            **self.options,
-        )
-        return out.logits[:, -1], out.past_key_values
+        inputs = {"input_ids": ids, "position_ids": positions, "attention_mask": bias}
+        if self.steering is None:
+            out = self.model(**inputs, past_key_values=cache, **self.options)
+            return out.logits[:, -1], out.past_key_values
+        with calls_of(output_head(self.model)) as calls:
+            out = self.model(**inputs, past_key_values=cache, **self.options)
+        scores = self.steering.scores(out.logits[:, -1], calls[-1][:, -1], ids[:, -1])
+        return scores, out.past_key_values
 
 
 def context_length(model: PreTrainedModel) -> int | None:

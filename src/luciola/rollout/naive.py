@@ -27,6 +27,7 @@ from luciola.rollout.batch import (
 from luciola.rollout.cache import Prefix, PrefixCache, snapshot
 from luciola.rollout.prefixes import Group, group
 from luciola.rollout.rows import Row, rows_of
+from luciola.rollout.steering import Steering
 from luciola.rollout.strategies import Settings, choose
 from luciola.types import Request, Sample
 
@@ -47,6 +48,7 @@ class NaiveSampler:
         stride: int | None = None,
         prefixes: PrefixCache | None = None,
         progress: Callable[[int, int], None] | None = None,
+        steering: Steering | None = None,
     ) -> None:
         """Sample from `model` where it lies.
 
@@ -58,9 +60,10 @@ class NaiveSampler:
             stride: steps between two looks for finished rows; None: 1 on a CPU, 8 on a GPU.
             prefixes: where computed prefixes are kept between calls.
             progress: called now and then with (answers finished, answers in all).
+            steering: changes the logits by what the model's states say; None: they stay.
         """
         self.model = model
-        self.forward = Forward(model)
+        self.forward = Forward(model, steering)
         self.end_ids = frozenset(end_ids)
         self.tokenizer = tokenizer
         on_cpu = self.forward.device.type == "cpu"

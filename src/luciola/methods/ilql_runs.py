@@ -1,0 +1,281 @@
+"""From a recipe of ILQL to a finished run's folder, whose model answers with its heads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from luciola.config.ilql import IlqlConfig
+from luciola.config.write import as_mapping
+from luciola.conversation.render import Renderer
+from luciola.data.summary import counted
+from luciola.methods.ilql import Ilql
+from luciola.methods.ilql_evaluation import Answering
+from luciola.methods.logged import LoggedPlan, Logs, load_logs
+from luciola.methods.online.prompts import Prompts, read_prompts
+from luciola.methods.online.running import load_metric
+from luciola.methods.preparation import (
+    Trainee,
+    adapt,
+    choose_packing,
+    compile_layers,
+    default_micro_tokens,
+    load,
+    make_deterministic,
+)
+from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.sft import saver
+from luciola.models.adapters import count_parameters, trained_parameters
+from luciola.models.context import within_context
+from luciola.models.empty import empty_model
+from luciola.models.load import load_tokenizer
+from luciola.models.precision import choose_precision
+from luciola.models.q_heads import QCard, QRoles, heads_for, output_head, save_heads
+from luciola.rewards.building import build_reward
+from luciola.runs.folder import RunFolder
+from luciola.runs.recipe import run_name
+from luciola.training.world import World
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+MOST_CELLS = {"cuda": 1 << 28, "cpu": 1 << 26}
+"""Tokens times vocabulary of one forward pass: each of logits and heads keeps that many floats."""
+
+
+def ilql(
+    *,
+    data: Any,
+    eval_prompts: Any = "",
+    metric: Any = "",
+    reward: Any = (),
+    show: bool = False,
+    **settings: Any,
+) -> Result:
+    """Train with ILQL; the settings are those of `IlqlConfig`, e.g. `ilql(model=M,
+    data="samples.jsonl")`.
+
+    Args:
+        data: as in a recipe, or a list of rows: [{"prompt": …, "output": …, "reward": …}, …].
+        eval_prompts: as in a recipe, or a list of texts or rows.
+        metric, reward: as in a recipe, or functions.
+        show: progress on the terminal.
+
+    Raises: LuciolaError saying what was seen, where, and what to do.
+    """
+    from luciola.config.load import from_mapping
+
+    given = {"data": data, "eval_prompts": eval_prompts, "metric": metric, "reward": reward}
+    named = {key: _name(value) for key, value in given.items()}
+    return run(
+        from_mapping(IlqlConfig, {**settings, **named}),
+        show=show,
+        rows=data if _is_rows(data) else None,
+        eval_prompts=eval_prompts,
+        metric=metric,
+        reward=reward,
+    )
+
+
+def _is_rows(value: Any) -> bool:
+    """Whether samples or prompts were given themselves, and not what names them."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return False
+    return bool(value) and isinstance(value[0], dict) and "path" not in value[0]
+
+
+def _name(value: Any) -> Any:
+    """How a Python object stands in a recipe; rows by their content, so that others are another
+    run.
+    """
+    if callable(value) or hasattr(value, "score"):
+        return f"<{getattr(value, '__name__', type(value).__name__)}>"
+    if isinstance(value, list | tuple) and any(callable(one) for one in value):
+        return [_name(one) for one in value]
+    if _is_rows(value):
+        return f"<{len(value)} rows {hashlib.sha256(repr(value).encode()).hexdigest()[:8]}>"
+    return value
+
+
+def run(
+    config: IlqlConfig,
+    *,
+    dry_run: bool = False,
+    fresh: bool = False,
+    show: bool = True,
+    rows: Sequence[Any] | None = None,
+    eval_prompts: Any = "",
+    metric: Any = "",
+    reward: Any = (),
+) -> Result:
+    """Carry out a recipe; Python objects stand in for what it names.
+
+    Args:
+        dry_run: check everything, say what would be trained, and stop.
+        fresh: begin again where the folder holds a run.
+        show: progress on the terminal.
+        rows: samples, in the place of the recipe's data; the others likewise.
+
+    Raises: LuciolaError saying what was seen, where, and what to do.
+    """
+    tokenizer = load_tokenizer(config.model)
+    config = within_context(config)
+    renderer = Renderer(tokenizer, template=config.template, system=config.system)
+    logs = load_logs(config, renderer, rows)
+    asked = eval_prompts or config.eval_prompts
+    longest = config.max_length - config.max_new_tokens
+    prompts = (
+        read_prompts(asked, renderer, format=config.prompt_format, longest=longest)
+        if asked
+        else None
+    )
+    judging = load_metric(metric or config.metric)
+    if config.template:  # checked by now; the model's folder keeps it
+        tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")
+    if dry_run:
+        return _described(config, logs)
+
+    def build(world: World, folder: RunFolder) -> Job:
+        trainee = prepare(config, world)
+        roles = world.unwrap(trainee.roles)
+        assert isinstance(roles, QRoles)
+        plan = _plan(config, logs, trainee, roles, world)
+        judge = None
+        if prompts is not None:
+            scored = reward or config.reward
+            judge = Answering(
+                roles,
+                prompts.usable,
+                config,
+                world,
+                tokenizer,
+                renderer.end_ids(),
+                judging[0],
+                judging[1],
+                build_reward(scored, device=world.device) if scored else None,
+            )
+        return Job(
+            method=Ilql(trainee.roles, plan, world, config, judge),
+            trainee=trainee,
+            settings=loop_settings(config, len(plan), plan.steps_per_epoch),
+            introduction=introduction(config, logs, prompts, trainee, world, folder.path),
+            title=f"ILQL of {config.model}",
+            save=_saver(config, tokenizer),
+            lr_scales={"heads": config.head_lr / config.lr} if config.head_lr and config.lr else {},
+            curves=_curves(config, judging[1]),
+        )
+
+    short = config.data[0].path.rpartition(":")[2]
+    name = run_name("ilql", config.model.rpartition(":")[2], short, as_mapping(config))
+    return conduct(config, name, build, fresh=fresh, show=show)
+
+
+def prepare(config: IlqlConfig, world: World) -> Trainee:
+    """Load the model, give it the heads, and make it trainable as the recipe says."""
+    make_deterministic(config.deterministic)
+    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
+    model = load(config, world, precision)
+    if config.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    trained = adapt(model, config)
+    trained.train()
+    kind = choose_packing(config, trained, precision, shared_prefixes=False)
+    if config.compile:
+        compile_layers(trained)
+    heads = heads_for(trained, two_qs=config.two_qs, run_seed=config.seed)
+    roles = QRoles(trained, heads, autocast=precision.autocast)
+    parameters, count = trained_parameters(roles), count_parameters(roles)
+    return Trainee(world.prepare(roles), parameters, count, precision, kind)
+
+
+def _plan(
+    config: IlqlConfig, logs: Logs, trainee: Trainee, roles: QRoles, world: World
+) -> LoggedPlan:
+    device = world.device
+    most = MOST_CELLS.get(device.type, MOST_CELLS["cpu"]) // roles.heads.vocabulary
+    return LoggedPlan(
+        logs=logs,
+        batch=config.batch,
+        epochs=config.epochs,
+        max_steps=config.max_steps,
+        kind=trainee.kind,
+        capacity=config.micro_tokens or min(most, default_micro_tokens(device)),
+        device=device,
+        rank=world.rank,
+        size=world.size,
+    )
+
+
+def _saver(
+    config: IlqlConfig, tokenizer: PreTrainedTokenizerBase
+) -> Callable[[nn.Module, Path], None]:
+    """Writes the model, and its heads beside it."""
+    save = saver(config.model, tokenizer)
+    chat = config.prompt_format == "chat"
+    chat = chat or (config.prompt_format == "auto" and bool(tokenizer.chat_template))
+    card = QCard(
+        beta=config.decode_beta[-1],
+        top_k=config.top_k,
+        temperature=config.temperature,
+        max_new_tokens=config.max_new_tokens,
+        chat=chat,
+        system=config.system,
+    )
+
+    def save_both(roles: nn.Module, folder: Path) -> None:
+        assert isinstance(roles, QRoles)
+        save(roles, folder)
+        save_heads(roles.heads, card, folder)
+
+    return save_both
+
+
+def _curves(config: IlqlConfig, metric: str) -> dict[str, str]:
+    """The loss, or where answers are judged, what they are worth by beta."""
+    name = metric or ("score" if config.reward else "")
+    if not name:
+        return {"loss": "training"}
+    return {f"eval/{name}@beta={beta:g}": f"beta {beta:g}" for beta in config.decode_beta}
+
+
+def introduction(
+    config: IlqlConfig,
+    logs: Logs,
+    prompts: Prompts | None,
+    trainee: Trainee,
+    world: World,
+    folder: Path,
+) -> list[str]:
+    """What is trained, on what, where and how: the first lines of every run."""
+    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
+    processes = f" in {world.size} process{'es' * (world.size > 1)}"
+    lines = [
+        f"training {trainee.count} of {config.model} with ILQL on "
+        f"{counted(len(logs.samples), 'sample')} on {device}{processes}, {trainee.precision}, "
+        f"{trainee.kind} rows, in {folder}",
+        *world.notes,
+        *logs.notes,
+    ]
+    if prompts is not None and prompts.too_long:
+        lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
+    return lines
+
+
+def _described(config: IlqlConfig, logs: Logs) -> Result:
+    """What a run would train, without loading the model's weights."""
+    model = adapt(empty_model(config.model), config)
+    with output_head(model).weight.device:  # type: ignore[union-attr]
+        heads = heads_for(model, two_qs=config.two_qs, run_seed=config.seed)
+    count = count_parameters(QRoles(model, heads))
+    plan = LoggedPlan(
+        logs, config.batch, config.epochs, config.max_steps, "packed", 1, torch.device("cpu")
+    )
+    steps = f"{len(plan):,} steps of {config.batch} samples, {plan.steps_per_epoch:,} an epoch"
+    text = "\n".join([f"would train {count} of {config.model}", *logs.notes, steps])
+    return Result(Path(), Path(), "dry run", text=text)
