@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,12 @@ def ilql(
     """
     from luciola.config.load import from_mapping
 
-    given = {"data": data, "eval_prompts": eval_prompts, "metric": metric, "reward": reward}
-    named = {key: _name(value) for key, value in given.items()}
+    named = {
+        "data": _digest(data) if _is_rows(data) else data,
+        "eval_prompts": eval_prompts if isinstance(eval_prompts, str) else _digest(eval_prompts),
+        "metric": _name(metric),
+        "reward": [_name(one) for one in reward] if isinstance(reward, list) else _name(reward),
+    }
     return run(
         from_mapping(IlqlConfig, {**settings, **named}),
         show=show,
@@ -83,22 +88,21 @@ def ilql(
 
 
 def _is_rows(value: Any) -> bool:
-    """Whether samples or prompts were given themselves, and not what names them."""
+    """Whether samples were given themselves, and not what names them."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return False
     return bool(value) and isinstance(value[0], dict) and "path" not in value[0]
 
 
+def _digest(rows: Sequence[Any]) -> str:
+    """How rows stand in a recipe: by their content, so that others are another run."""
+    return f"<{len(rows)} rows {hashlib.sha256(repr(rows).encode()).hexdigest()[:8]}>"
+
+
 def _name(value: Any) -> Any:
-    """How a Python object stands in a recipe; rows by their content, so that others are another
-    run.
-    """
+    """How a metric or a reward stands in a recipe."""
     if callable(value) or hasattr(value, "score"):
         return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    if isinstance(value, list | tuple) and any(callable(one) for one in value):
-        return [_name(one) for one in value]
-    if _is_rows(value):
-        return f"<{len(value)} rows {hashlib.sha256(repr(value).encode()).hexdigest()[:8]}>"
     return value
 
 
@@ -162,7 +166,9 @@ def run(
         return Job(
             method=Ilql(trainee.roles, plan, world, config, judge),
             trainee=trainee,
-            settings=loop_settings(config, len(plan), plan.steps_per_epoch),
+            settings=replace(
+                loop_settings(config, len(plan), plan.steps_per_epoch), eval_first=judge is not None
+            ),
             introduction=introduction(config, logs, prompts, trainee, world, folder.path),
             title=f"ILQL of {config.model}",
             save=_saver(config, tokenizer),
