@@ -16,6 +16,8 @@ from luciola.config.sft import SftConfig
 
 ROOT = Path(__file__).parents[2]
 CLASSES = {
+    "reviews/sentiment": ("luciola.config.preference", "RewardConfig"),
+    "reviews": ("luciola.config.online", "PpoConfig"),
     "sft": ("luciola.config.sft", "SftConfig"),
     "text2sql": ("luciola.config.sql", "SqlConfig"),
     "preference/reward": ("luciola.config.preference", "RewardConfig"),

@@ -30,6 +30,10 @@ from luciola.training.world import World
 log = logging.getLogger(__name__)
 
 
+SHOWN = {"score/mean": "score", "objective/kl": "KL", "lr": "lr"}
+"""Figures beside the loss in the progress, and what they are called there."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What came of a run.
@@ -58,6 +62,7 @@ class RunLog:
         self.folder = folder
         self.progress = progress
         self.trackers = trackers
+        self.shown: dict[str, float] = {}
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """The figures of a step, or of an evaluation after it."""
@@ -66,7 +71,8 @@ class RunLog:
             tracker.log(step, metrics)
         if "loss" in metrics:
             tokens = int(metrics.get("tokens", 0))
-            self.progress.update(step, loss=metrics["loss"], tokens=tokens, lr=metrics["lr"])
+            self.shown |= {word: metrics[name] for name, word in SHOWN.items() if name in metrics}
+            self.progress.update(step, loss=metrics["loss"], tokens=tokens, **self.shown)
         else:
             shown = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
             self.progress.note(f"step {step}: {shown}")

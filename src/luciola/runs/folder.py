@@ -27,7 +27,9 @@ RECIPE = "recipe.yaml"
 REPORT = "report.json"
 LOCK = ".lock"
 TRACKED = ("tensorboard", "wandb")
-OURS = (RECIPE, "metrics.jsonl", "checkpoints", "model", "report.md", REPORT, "loss.svg", *TRACKED)
+TRACE = ("trace.jsonl", "trace.html")
+FILES = ("metrics.jsonl", "report.md", REPORT, "loss.svg", *TRACE)
+OURS = (RECIPE, "checkpoints", "model", *FILES, *TRACKED)
 """What a run writes, and all that `--fresh` removes."""
 
 

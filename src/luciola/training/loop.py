@@ -114,6 +114,7 @@ class Loop(Generic[B]):
             began = time.perf_counter()
             batches = self.method.next_step()
             if batches is None:
+                self._evaluate_at_the_end()
                 break
             self._set_lr()
             means = optimizer_step(
@@ -161,6 +162,12 @@ class Loop(Generic[B]):
         if not every or (step % every and step != self.settings.total_steps):
             return False
         return self._evaluate()
+
+    def _evaluate_at_the_end(self) -> None:
+        """A method that ends before its last possible step is evaluated there as well."""
+        every, step = self.settings.eval_every, self.counters.step
+        if every and step % every:
+            self._evaluate()
 
     def _evaluate(self) -> bool:
         figures = self.evaluate()

@@ -176,6 +176,55 @@ def test_layouts_of_answers_change_nothing(model: str) -> None:
     assert losses[0] == pytest.approx(losses[2], rel=1e-3, abs=1e-5)
 
 
+def test_the_trace_holds_each_figure_of_a_token_as_it_was_made(model: str) -> None:
+    """Rewards from KL and score, deltas from values, ratios from log-probabilities."""
+    run = train(
+        "ppo", model, out="run", adapter="full", iterations=2, trace_every=1, kl_coef=0.3,
+        missing_end_penalty=1.0, temperature=0.9,
+    )  # fmt: skip
+    answers = [json.loads(line) for line in (run.folder / "trace.jsonl").read_text().splitlines()]
+    assert [(one["iteration"], one["prompt_index"]) for one in answers] == [
+        (0, 0), (0, 1), (1, 0), (1, 1),
+    ]  # fmt: skip
+    for one in answers:
+        value = {name: torch.tensor(one[name]) for name in one if name not in NO_COLUMN}
+        penalty = 1.0 if one["finish"] == "length" else 0.0
+        assert value["scores"][-1] == pytest.approx(one["score"] - penalty)
+        assert not value["scores"][:-1].any()
+        near = {"rtol": 1e-4, "atol": 1e-5}
+        kls = value["logprobs"] - value["ref_logprobs"]
+        torch.testing.assert_close(value["kls"], kls, **near)
+        rewards = -0.3 * value["kls"] + value["scores"]
+        torch.testing.assert_close(value["rewards"], rewards, **near)
+        following = torch.cat([value["values"][1:], torch.zeros(1)])
+        torch.testing.assert_close(value["deltas"], rewards + following - value["values"], **near)
+        returns = value["raw_advantages"] + value["values"]
+        torch.testing.assert_close(value["returns"], returns, **near)
+        ratios = (value["new_logprobs"] - value["logprobs"]).exp()
+        torch.testing.assert_close(value["ratios"], ratios, **near)
+        made = one["settings"]
+        whitened = (value["raw_advantages"] - made["advantage_mean"]) / made["advantage_std"]
+        torch.testing.assert_close(value["advantages"], whitened, rtol=1e-3, atol=1e-4)
+
+
+NO_COLUMN = {
+    "iteration", "step", "prompt_index", "method", "prompt", "finish", "settings", "score", "parts",
+    "tokens", "clipped",
+}  # fmt: skip
+
+
+def test_a_missing_end_and_a_clip_shape_the_scores(model: str) -> None:
+    run = train(
+        "ppo", model, out="run", iterations=1, missing_end_penalty=2.0, score_clip=0.5, kl_coef=0
+    )
+    (row,) = iterations(run)
+    trace = [json.loads(line) for line in (run.folder / "trace.jsonl").read_text().splitlines()]
+    for one in trace:
+        clipped = min(one["score"], 0.5)
+        assert one["scores"][-1] == clipped - 2.0 * (one["finish"] == "length")
+    assert row["score/shaped"] < row["score/mean"]
+
+
 def test_a_reference_that_is_another_model_is_measured_from_the_start(
     model: str, tmp_path: Path
 ) -> None:
@@ -213,6 +262,15 @@ def test_a_policy_that_moves_too_far_ends_the_iteration(model: str) -> None:
     assert len(found) == 4
     assert all(row["updates/skipped"] > 0 for row in found[1:])
     assert rows(run)[-1]["step"] < 4 * 8
+
+
+def test_a_run_that_ends_early_is_evaluated_at_its_end(model: str) -> None:
+    run = train(
+        "ppo", model, out="run", adapter="full", lr=2e-2, target_kl=1e-4, iterations=3,
+        eval_prompts=["hi"], eval_every=1000,
+    )  # fmt: skip
+    found = json.loads((run.folder / "report.json").read_text())
+    assert [one["step"] for one in found["evaluations"]] == [0, found["steps"]]
 
 
 def test_a_ratio_that_runs_away_takes_no_step(model: str) -> None:

@@ -130,6 +130,13 @@ class Experience:
         return made
 
 
+def by_token(scores: Tensor, mask: Tensor) -> Tensor:
+    """(B, T) of scores (B,) or (B, T): one for a whole answer stands at its last token."""
+    if scores.shape == mask.shape:
+        return scores * mask
+    return torch.zeros(mask.shape).scatter(1, mask.sum(1, keepdim=True) - 1, scores[:, None])
+
+
 def _by_token(one: Rollout) -> tuple[float, ...]:
     """A score per token: one for the whole answer belongs to its last."""
     if isinstance(one.score, tuple):

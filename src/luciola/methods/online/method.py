@@ -22,7 +22,7 @@ from luciola.methods.base import Plain
 from luciola.methods.online.algorithms import ANSWERS, TOKENS, Algorithm, Now
 from luciola.methods.online.diagnosis import Watch, check_first_ratio, check_start
 from luciola.methods.online.evaluation import Evaluation
-from luciola.methods.online.experience import Experience
+from luciola.methods.online.experience import Experience, by_token
 from luciola.methods.online.feedback import Feedback
 from luciola.methods.online.prompts import Prompt
 from luciola.methods.online.sampling import Asked, Rollouts
@@ -151,6 +151,7 @@ class Online(Plain):
             if not self.feedback.from_sampler:
                 check_start(float(apart), rounded=self.feedback.roles.autocast)
         scores = self._shaped(experience)
+        experience.columns["scores"] = by_token(scores, experience.mask)
         figures = self.algorithm.prepare(experience, scores, self.controller.coefficient)
         self._flat_figures = {**_rollout_figures(experience, scores), **figures}
         self._flat_figures["objective/kl_coef"] = self.controller.coefficient

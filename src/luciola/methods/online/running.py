@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from luciola.rewards.building import build_reward
 
 from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoConfig, RlooConfig
 from luciola.config.write import as_mapping
@@ -38,6 +37,7 @@ from luciola.models.precision import choose_precision, computes_bfloat16
 from luciola.models.roles_building import build_roles, frozen_copy
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.plugins import load_object
+from luciola.rewards.building import build_reward
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.weights import SamplingWeights
 from luciola.runs.folder import RunFolder
@@ -179,7 +179,8 @@ def run(
         )
         total = iterations * method.steps_per_iteration
         total = min(total, config.max_steps) if config.max_steps else total
-        settings = loop_settings(config, total, max(1, total // 10))
+        every = method.steps_per_iteration * max(1, iterations // 10)
+        settings = loop_settings(config, total, every)
         return Job(
             method=method,
             trainee=trainee,

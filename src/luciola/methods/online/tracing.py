@@ -8,8 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from luciola.config.online import ActorCriticConfig, OnlineConfig, PpoConfig
-from luciola.methods.online.experience import Experience, Rollout
+from luciola.config.online import (
+    ActorCriticConfig,
+    GrpoConfig,
+    OnlineConfig,
+    PpoConfig,
+    RlooConfig,
+)
+from luciola.methods.online.experience import Experience
 from luciola.methods.online.prompts import Prompt
 from luciola.runs.trace import AnswerTrace
 
@@ -17,6 +23,7 @@ BEFORE = {
     "logprobs": "logprobs",
     "reference": "ref_logprobs",
     "kls": "kls",
+    "scores": "scores",
     "values": "values",
     "rewards": "rewards",
     "whitened_rewards": "whitened_rewards",
@@ -62,7 +69,6 @@ def picture(
         for name, ours in BEFORE.items()
         if name in experience.columns
     }
-    columns["scores"] = _scores(one)
     columns.update(_learned(columns, now, config))
     if "rewards" in columns and "values" in columns:
         columns["deltas"] = _deltas(columns, config)
@@ -73,7 +79,7 @@ def picture(
         method=method,
         prompt=prompt.text,
         finish=one.finish,
-        settings=_settings(config, experience, kl_coef),
+        settings=_settings(config, experience, kl_coef) | _group(config, experience, index),
         score=one.total_score,
         parts=dict(one.parts),
         tokens=list(tokens),
@@ -81,12 +87,6 @@ def picture(
         clipped=columns.pop("clipped").bool().tolist(),
         **{name: column.tolist() for name, column in columns.items()},
     )
-
-
-def _scores(one: Rollout) -> Tensor:
-    if isinstance(one.score, tuple):
-        return torch.tensor(one.score)
-    return torch.tensor([0.0] * (len(one.ids) - 1) + [one.score])
 
 
 def _learned(
@@ -109,6 +109,20 @@ def _deltas(columns: Mapping[str, Tensor], config: OnlineConfig) -> Tensor:
     rewards = columns.get("whitened_rewards", columns["rewards"])
     following = torch.cat([columns["values"][1:], columns["values"].new_zeros(1)])
     return rewards + gamma * following - columns["values"]
+
+
+def _group(config: OnlineConfig, experience: Experience, index: int) -> dict[str, float]:
+    """What the answer is compared with, where there is no critic."""
+    same = experience.groups == experience.groups[index]
+    if isinstance(config, GrpoConfig):
+        scores = experience.columns["scores"].sum(1)[same]
+        spread = float(scores.std()) if len(scores) > 1 else 0.0
+        return {"group_mean": float(scores.mean()), "group_std": spread}
+    if isinstance(config, RlooConfig) and config.baseline == "leave-one-out":
+        same[index] = False
+        others = experience.columns["rewards"].sum(1)[same]
+        return {"baseline": float(others.mean())} if len(others) else {}
+    return {}
 
 
 def _settings(config: OnlineConfig, experience: Experience, kl_coef: float) -> dict[str, Any]:
