@@ -9,7 +9,7 @@ import pytest
 from luciola.config import load
 from luciola.config.online import PpoConfig
 from luciola.plugins import load_object
-from luciola.tasks import randomwalks
+from luciola.tasks import randomwalks, walkers
 
 RECIPES = Path(__file__).parents[2] / "recipes" / "randomwalks"
 
@@ -29,3 +29,21 @@ def test_what_the_recipe_of_ppo_names_is_there() -> None:
     assert load_object(config.prompts) is randomwalks.prompts
     assert load_object(config.eval_prompts) is randomwalks.eval_prompts
     assert load_object(*config.reward) is load_object(config.metric) is randomwalks.optimality
+
+
+def test_ppo_finds_shorter_ways_than_it_has_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe with a model of one layer, in 48 steps; bench/randomwalks.py runs it in full."""
+    from luciola.methods.online.running import run
+
+    monkeypatch.setenv("LUCIOLA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(walkers, "LAYERS", 1)
+    monkeypatch.setattr(walkers, "WIDTH", 48)
+    monkeypatch.setattr(walkers, "LR", 3e-3)
+    settings = ["iterations=12", "lr=3e-3", "eval_every=48", f"out={tmp_path / 'walks'}"]
+    result = run(load(PpoConfig, RECIPES / "ppo.yaml", settings), show=False)
+    first, last = (row["optimality"] for row in result.figures["evaluations"])
+    assert first < 0.5
+    assert last > 0.75
+    assert result.figures["evaluations"][-1]["score"] == pytest.approx(last)
