@@ -22,6 +22,7 @@ CLASSES = {
     "text2sql": ("luciola.config.sql", "SqlConfig"),
     "preference/reward": ("luciola.config.preference", "RewardConfig"),
     "preference/dpo": ("luciola.config.preference", "DpoConfig"),
+    "randomwalks": ("luciola.config.online", "PpoConfig"),
     "randomwalks/ilql": ("luciola.config.ilql", "IlqlConfig"),
 }
 """The recipe class of each folder of recipes, or of FOLDER/RECIPE where they differ."""
