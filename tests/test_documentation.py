@@ -11,6 +11,7 @@ import pytest
 from luciola.cli.settings import split_words
 from luciola.cli.sql import _named_database
 from luciola.config import load
+from luciola.config.ilql import IlqlConfig
 from luciola.config.preference import DpoConfig, RewardConfig
 from luciola.config.sft import SftConfig
 from luciola.config.sql import SqlConfig
@@ -63,11 +64,13 @@ def test_fine_tuning_commands_are_understood(line: str) -> None:
     load(SftConfig, None, ["model=m", "data=d", *split_words(settings)[1]])
 
 
-COMPARISONS = [("reward", RewardConfig), ("dpo", DpoConfig)]
+OFFLINE = [("reward", RewardConfig), ("dpo", DpoConfig), ("ilql", IlqlConfig)]
 
 
-@pytest.mark.parametrize(("method", "recipe_class"), COMPARISONS)
-def test_commands_over_comparisons_are_understood(method: str, recipe_class: type) -> None:
+@pytest.mark.parametrize(("method", "recipe_class"), OFFLINE)
+def test_commands_over_comparisons_and_logged_answers_are_understood(
+    method: str, recipe_class: type
+) -> None:
     lines = commands(f"train {method}")
     assert len(lines) >= 2
     for line in lines:
