@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """One answer: the number of its prompt, its text, its tokens, and its score (0 without a
+    reward).
+    """
+
+    prompt: int
+    output: str
+    length: int
+    score: float
+
+
+@dataclass(frozen=True)
 class Answering:
     """Answers prompts with the roles as they are, and judges the answers.
 
@@ -53,13 +65,14 @@ class Answering:
         """
         found: dict[str, float] = {}
         for beta in self.config.decode_beta:
-            columns = self._judged(self._answers(beta))
-            for name, column in columns.items():
+            made = self.world.gather(self._scored(self._answers(beta)))
+            answers = sorted(made, key=lambda one: one.prompt)
+            for name, column in self._columns(answers).items():
                 found[f"eval/{name}@beta={beta:g}"] = sum(column) / len(column)
         return found
 
     def _answers(self, beta: float) -> list[tuple[int, Sample]]:
-        """Every answer with the number of its prompt, in the prompts' order."""
+        """This process's answers, each with the number of its prompt."""
         steering = Advantage(self.roles.heads, beta)
         model: Any = self.roles.model
         sampler = NaiveSampler(model, end_ids=self.end_ids, steering=steering)
@@ -76,23 +89,33 @@ class Answering:
             for number in numbers
         ]
         samples = sampler.sample(requests) if requests else []
-        made = [(numbers[sample.request], sample) for sample in samples]
-        return sorted(self.world.gather(made), key=lambda pair: pair[0])
+        return [(numbers[sample.request], sample) for sample in samples]
 
-    def _judged(self, answers: Sequence[tuple[int, Sample]]) -> dict[str, list[float]]:
-        asked = [self.prompts[number] for number, _ in answers]
-        outputs = [read(sample, self.tokenizer).text for _, sample in answers]
-        texts = [prompt.text for prompt in asked]
-        columns = {"length": [float(len(sample.ids)) for _, sample in answers]}
-        if self.metric is not None:
-            joined = [text + output for text, output in zip(texts, outputs, strict=True)]
-            columns |= metric_columns(self.metric, self.name, joined, texts, outputs)
-        if self.reward is not None:
+    def _scored(self, answers: Sequence[tuple[int, Sample]]) -> list[Judged]:
+        """The answers as texts, with the reward's scores."""
+        texts = [read(sample, self.tokenizer).text for _, sample in answers]
+        scores: Sequence[Any] = [0.0] * len(answers)
+        if self.reward is not None and answers:
             answered = [
-                self._answered(prompt, output, sample)
-                for prompt, output, (_, sample) in zip(asked, outputs, answers, strict=True)
+                self._answered(self.prompts[number], text, sample)
+                for text, (number, sample) in zip(texts, answers, strict=True)
             ]
-            columns["score"] = [_total(score) for score in self.reward.score(answered).scores]
+            scores = self.reward.score(answered).scores
+        return [
+            Judged(number, text, len(sample.ids), _total(score))
+            for text, score, (number, sample) in zip(texts, scores, answers, strict=True)
+        ]
+
+    def _columns(self, answers: Sequence[Judged]) -> dict[str, list[float]]:
+        """Every figure, one value per answer."""
+        columns = {"length": [float(one.length) for one in answers]}
+        if self.reward is not None:
+            columns["score"] = [one.score for one in answers]
+        if self.metric is not None:
+            prompts = [self.prompts[one.prompt].text for one in answers]
+            outputs = [one.output for one in answers]
+            joined = [prompt + output for prompt, output in zip(prompts, outputs, strict=True)]
+            columns |= metric_columns(self.metric, self.name, joined, prompts, outputs)
         return columns
 
     def _answered(self, prompt: Prompt, output: str, sample: Sample) -> Answered:
