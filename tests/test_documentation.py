@@ -12,6 +12,7 @@ from luciola.cli.settings import split_words
 from luciola.cli.sql import _named_database
 from luciola.config import load
 from luciola.config.ilql import IlqlConfig
+from luciola.config.online import A2cConfig, GrpoConfig, PpoConfig, RlooConfig
 from luciola.config.preference import DpoConfig, RewardConfig
 from luciola.config.sft import SftConfig
 from luciola.config.sql import SqlConfig
@@ -55,6 +56,22 @@ def test_no_page_names_a_place_of_one_machine() -> None:
 def test_there_are_commands_to_check() -> None:
     assert len(commands("train sft")) >= 5
     assert len(commands("sql train")) >= 3
+
+
+ONLINE = {"ppo": PpoConfig, "a2c": A2cConfig, "grpo": GrpoConfig, "rloo": RlooConfig}
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [(method, line) for method in ONLINE for line in commands(f"train {method}")],
+)
+def test_commands_of_online_methods_are_understood(method: str, line: str) -> None:
+    words = [word for word in shlex.split(line) if not word.startswith("-") and word != "…"]
+    recipes = [ROOT / word for word in words if word.endswith(".yaml") and "/" in word]
+    assert all(recipe.is_file() for recipe in recipes)
+    given = ["model=m", "prompts=p", "reward=r.py:f"] if not recipes else []
+    settings = [word for word in words if "=" in word]
+    load(ONLINE[method], recipes[0] if recipes else None, [*given, *settings])
 
 
 @pytest.mark.parametrize("line", commands("train sft"))
