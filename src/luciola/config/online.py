@@ -57,6 +57,8 @@ class OnlineConfig(TrainingConfig):
     score_clip: NotNegative = 0.0
     """Largest size of a score, after scaling; 0: no limit."""
 
+    share_reward_base: bool = True
+    """A reward model that is an adapter on the policy's base uses the policy's own weights."""
     reference: str = ""
     """Model that the KL is measured to; empty: the model as it was at the start."""
     kl_coef: NotNegative = 0.05

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from luciola.conversation.answers import AnswerRenderer, Lengths, Prompt
 from luciola.conversation.render import Renderer
@@ -94,19 +95,24 @@ class Scorer:
     """Scores answers with a reward model.
 
     Args:
-        model: on its device.
+        model: a `RewardModel` or what scores batches like one, on its device.
         tokenizer: with the chat template that the model was trained with.
         card: of the model.
     """
 
     def __init__(
-        self, model: RewardModel, tokenizer: PreTrainedTokenizerBase, card: RewardCard
+        self,
+        model: nn.Module,
+        tokenizer: PreTrainedTokenizerBase,
+        card: RewardCard,
+        *,
+        device: torch.device | None = None,
     ) -> None:
         self.model = model.eval()
         self.card = card
         renderer = Renderer(tokenizer, system=card.system)
         self.render = AnswerRenderer(renderer, card.lengths, closed=True)
-        self.device = next(model.parameters()).device
+        self.device = device or next(model.parameters()).device
 
     @classmethod
     def load(cls, path: str | Path, device: str | torch.device = "auto") -> Scorer:

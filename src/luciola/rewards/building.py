@@ -21,6 +21,8 @@ from luciola.types import Reward
 if TYPE_CHECKING:
     import torch
 
+    from luciola.models.scorer import Scorer
+
 Written = str | Callable[..., Any] | Reward
 
 
@@ -30,6 +32,7 @@ class Place:
 
     relative_to: Path | None
     device: str | torch.device
+    scorers: Callable[[Path], Scorer | None] = lambda path: None
 
     def path(self, text: str) -> Path:
         """A file or folder: beside the recipe where it is there, else as written."""
@@ -43,6 +46,7 @@ def build_reward(
     *,
     relative_to: Path | None = None,
     device: str | torch.device = "cpu",
+    scorers: Callable[[Path], Scorer | None] = lambda path: None,
 ) -> Mixture:
     """The reward that a recipe or a caller gives; several are added, each with its weight.
 
@@ -52,13 +56,15 @@ def build_reward(
         spec: texts as `spec.parse` reads them, functions, or `Reward` objects; one or several.
         relative_to: the recipe's folder.
         device: where models compute.
+        scorers: gives the scorer of a reward model that is in memory already, by its folder; None:
+            it is loaded.
 
     Raises: ConfigError for what is not understood, ModelError for a model that is not there.
     """
     written = list(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else [spec]
     if not written:
         raise ConfigError("reward: must not be empty", remedy="reward=my_rewards.py:polite")
-    place = Place(relative_to, device)
+    place = Place(relative_to, device, scorers)
     components: list[Component] = []
     for one in written:
         taken = {component.name for component in components}
@@ -125,7 +131,12 @@ def _person(name: str, argument: str, place: Place) -> Part:
 def _model(name: str, argument: str, place: Place) -> Part:
     from luciola.rewards.model import ModelPart
 
-    return ModelPart.load(place.path(argument), device=place.device)
+    scorer = place.scorers(place.path(argument))
+    return (
+        ModelPart.load(place.path(argument), device=place.device)
+        if not scorer
+        else ModelPart(scorer)
+    )
 
 
 def _classifier(name: str, argument: str, place: Place) -> Part:

@@ -35,6 +35,8 @@ from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.load import load_model, load_tokenizer
 from luciola.models.precision import choose_precision, computes_bfloat16
 from luciola.models.roles_building import build_roles, frozen_copy
+from luciola.models.scorer import Scorer
+from luciola.models.shared_scorer import shared_scorer
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.plugins import load_object
 from luciola.rewards.building import build_reward
@@ -237,12 +239,12 @@ def prepare(
         autocast=precision.autocast,
         run_seed=config.seed,
     ).to(world.device)
+    weights = SamplingWeights(trained, _sampling_dtype(config, world, precision.autocast))
+    sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
+    scores = reward_for(config, world, reward, roles)  # may put one more adapter on the base
     trainee = Trainee(
         world.prepare(roles), trained_parameters(roles), count_parameters(roles), precision, kind
     )
-    weights = SamplingWeights(trained, _sampling_dtype(config, world, precision.autocast))
-    sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
-    scores = reward_for(config, world, reward)
     sampling = Sampling(config.max_new_tokens, config.temperature)
     return trainee, Rollouts(
         weights, sampler, scores, tokenizer, sampling, config.answers, config.stop
@@ -256,10 +258,18 @@ def _sampling_dtype(config: Config, world: World, autocast: bool) -> torch.dtype
     return torch.float32 if config.adapter != "full" else None
 
 
-def reward_for(config: Config, world: World, given: Any) -> Reward:
-    """The recipe's reward, or the Python object in its place."""
+def reward_for(config: Config, world: World, given: Any, roles: ActorCritic) -> Reward:
+    """The recipe's reward, or the Python object in its place; a reward model on the policy's own
+    base where that is possible and wanted.
+    """
+
+    def shared(folder: Path) -> Scorer | None:
+        if not config.share_reward_base:
+            return None
+        return shared_scorer(roles.model, config.model, folder, autocast=roles.autocast)
+
     spec: Any = config.reward if given is None else given
-    return build_reward(spec, device=world.device)
+    return build_reward(spec, device=world.device, scorers=shared)
 
 
 def load_metric(spec: Any) -> tuple[Any, str]:
