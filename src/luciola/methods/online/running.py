@@ -13,47 +13,31 @@ from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoC
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
-from luciola.methods.online.algorithms import algorithm_for, critic_of
+from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.feedback import Feedback, Layout
+from luciola.methods.online.introduction import introduction, plan_text
 from luciola.methods.online.method import Online
+from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
-from luciola.methods.online.sampling import Rollouts
 from luciola.methods.preparation import (
-    Trainee,
-    adapt,
-    choose_packing,
-    compile_layers,
     default_micro_tokens,
-    load,
-    make_deterministic,
 )
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
-from luciola.models.adapters import count_parameters, trained_parameters
-from luciola.models.load import load_model, load_tokenizer
-from luciola.models.precision import choose_precision, computes_bfloat16
-from luciola.models.roles_building import build_roles, frozen_copy
-from luciola.models.scorer import Scorer
-from luciola.models.shared_scorer import shared_scorer
-from luciola.objectives.kl import AdaptiveKl, FixedKl
+from luciola.models.load import load_tokenizer
 from luciola.plugins import load_object
-from luciola.rewards.building import build_reward
-from luciola.rollout.naive import NaiveSampler
-from luciola.rollout.weights import SamplingWeights
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
 from luciola.runs.trace import NAME as TRACE
 from luciola.runs.trace import TraceFile
 from luciola.training import checkpoint
 from luciola.training.world import World
-from luciola.types import Reward, Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Config = PpoConfig | A2cConfig | GrpoConfig | RlooConfig
 CLASSES: dict[str, type[Config]] = {
     "ppo": PpoConfig,
     "a2c": A2cConfig,
@@ -142,7 +126,7 @@ def run(
         1, round(config.epochs * len(training) * config.answers / config.rollouts)
     )
     if dry_run:
-        return Result(Path(), Path(), "dry run", text=_plan(config, training, iterations))
+        return Result(Path(), Path(), "dry run", text=plan_text(config, training, iterations))
 
     def build(world: World, folder: RunFolder) -> Job:
         trainee, rollouts = prepare(config, world, tokenizer, renderer, reward)
@@ -199,79 +183,6 @@ def run(
     return conduct(config, name, build, fresh=fresh, show=show)
 
 
-def prepare(
-    config: Config,
-    world: World,
-    tokenizer: PreTrainedTokenizerBase,
-    renderer: Renderer,
-    reward: Any = None,
-) -> tuple[Trainee, Rollouts]:
-    """The roles, ready to train, and what samples and scores with them."""
-    make_deterministic(config.deterministic)
-    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
-    model = load(config, world, precision)
-    continued = hasattr(model, "peft_config")
-    if config.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
-    trained: Any = adapt(model, config)
-    reference = None
-    if config.reference:
-        other = load_model(
-            config.reference,
-            dtype=precision.weights,
-            device=world.device,
-            attention=model.config._attn_implementation,
-        )
-        reference = frozen_copy(other)
-    trained.train()
-    kind = choose_packing(config, trained, precision, shared_prefixes=config.answers > 1)
-    if config.compile:
-        compile_layers(trained)
-    roles = build_roles(
-        trained,
-        adapter=config.adapter,
-        lora=config.lora,
-        continued=continued,
-        critic=critic_of(config),
-        value_init=config.value_init if isinstance(config, ActorCriticConfig) else "zero",
-        reference=reference,
-        autocast=precision.autocast,
-        run_seed=config.seed,
-    ).to(world.device)
-    weights = SamplingWeights(trained, _sampling_dtype(config, world, precision.autocast))
-    sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
-    scores = reward_for(config, world, reward, roles)  # may put one more adapter on the base
-    trainee = Trainee(
-        world.prepare(roles), trained_parameters(roles), count_parameters(roles), precision, kind
-    )
-    sampling = Sampling(config.max_new_tokens, config.temperature)
-    return trainee, Rollouts(
-        weights, sampler, scores, tokenizer, sampling, config.answers, config.stop
-    )
-
-
-def _sampling_dtype(config: Config, world: World, autocast: bool) -> torch.dtype | None:
-    """Of the copy that is sampled from; None: none is needed."""
-    if autocast and computes_bfloat16(world.device):
-        return torch.bfloat16
-    return torch.float32 if config.adapter != "full" else None
-
-
-def reward_for(config: Config, world: World, given: Any, roles: ActorCritic) -> Reward:
-    """The recipe's reward, or the Python object in its place; a reward model on the policy's own
-    base where that is possible and wanted.
-    """
-
-    def shared(folder: Path) -> Scorer | None:
-        if not config.share_reward_base:
-            return None
-        return shared_scorer(roles.model, config.model, folder, autocast=roles.autocast)
-
-    spec: Any = config.reward if given is None else given
-    return build_reward(spec, device=world.device, scorers=shared)
-
-
 def load_metric(spec: Any) -> tuple[Any, str]:
     """A metric's function and its name; (None, "") where there is none."""
     if not spec:
@@ -282,48 +193,6 @@ def load_metric(spec: Any) -> tuple[Any, str]:
     if not callable(function):
         raise ConfigError(f"metric: {spec} is no function")
     return function, str(spec).rpartition(":")[2]
-
-
-def controller_for(config: Config) -> FixedKl | AdaptiveKl:
-    """How the KL's weight follows the KL."""
-    if isinstance(config, ActorCriticConfig) and config.kl_target:
-        return AdaptiveKl(config.kl_coef, config.kl_target, config.kl_horizon)
-    return FixedKl(config.kl_coef)
-
-
-def introduction(
-    config: Config,
-    prompts: Prompts,
-    trainee: Trainee,
-    world: World,
-    folder: Path,
-    iterations: int,
-) -> list[str]:
-    """What is trained, on what, where and how: the first lines of every run."""
-    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} process{'es' * (world.size > 1)}"
-    lines = [
-        f"training {trainee.count} of {config.model} with {algorithm_for(config).name.upper()} on "
-        f"{len(prompts):,} prompts, {iterations:,} iterations of {config.rollouts} answers, "
-        f"on {device}{processes}, {trainee.precision}, {trainee.kind} rows, in {folder}",
-        *world.notes,
-    ]
-    if prompts.too_long:
-        lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
-    whose = "the trainer, which computes" if config.old_logprobs == "trainer" else "the sampler;"
-    if config.old_logprobs == "trainer":
-        lines.append(f"log-probabilities of sampling are those of {whose} them once more")
-    else:
-        lines.append("log-probabilities of sampling are the sampler's own, as it rounds them")
-    return lines
-
-
-def _plan(config: Config, prompts: Prompts, iterations: int) -> str:
-    steps = iterations * config.updates * -(-config.rollouts // config.batch)
-    return (
-        f"would train {config.model} on {len(prompts):,} prompts: {iterations:,} iterations of "
-        f"{config.rollouts} answers, {steps:,} steps of {config.batch}"
-    )
 
 
 def _saver(

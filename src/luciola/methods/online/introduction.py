@@ -1,0 +1,48 @@
+"""What an online run says of itself: before it begins, and for a dry run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from luciola.methods.online.algorithms import algorithm_for
+from luciola.methods.online.preparing import Config
+from luciola.methods.online.prompts import Prompts
+from luciola.methods.preparation import Trainee
+from luciola.training.world import World
+
+
+def introduction(
+    config: Config,
+    prompts: Prompts,
+    trainee: Trainee,
+    world: World,
+    folder: Path,
+    iterations: int,
+) -> list[str]:
+    """What is trained, on what, where and how: the first lines of every run."""
+    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
+    processes = f" in {world.size} process{'es' * (world.size > 1)}"
+    lines = [
+        f"training {trainee.count} of {config.model} with {algorithm_for(config).name.upper()} on "
+        f"{len(prompts):,} prompts, {iterations:,} iterations of {config.rollouts} answers, "
+        f"on {device}{processes}, {trainee.precision}, {trainee.kind} rows, in {folder}",
+        *world.notes,
+    ]
+    if prompts.too_long:
+        lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
+    whose = "the trainer, which computes" if config.old_logprobs == "trainer" else "the sampler;"
+    if config.old_logprobs == "trainer":
+        lines.append(f"log-probabilities of sampling are those of {whose} them once more")
+    else:
+        lines.append("log-probabilities of sampling are the sampler's own, as it rounds them")
+    return lines
+
+
+def plan_text(config: Config, prompts: Prompts, iterations: int) -> str:
+    steps = iterations * config.updates * -(-config.rollouts // config.batch)
+    return (
+        f"would train {config.model} on {len(prompts):,} prompts: {iterations:,} iterations of "
+        f"{config.rollouts} answers, {steps:,} steps of {config.batch}"
+    )

@@ -1,0 +1,119 @@
+"""The roles of an online run, and what samples and scores with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoConfig, RlooConfig
+from luciola.conversation.render import Renderer
+from luciola.methods.online.algorithms import critic_of
+from luciola.methods.online.sampling import Rollouts
+from luciola.methods.preparation import (
+    Trainee,
+    adapt,
+    choose_packing,
+    compile_layers,
+    load,
+    make_deterministic,
+)
+from luciola.models.actor_critic import ActorCritic
+from luciola.models.adapters import count_parameters, trained_parameters
+from luciola.models.load import load_model
+from luciola.models.precision import choose_precision, computes_bfloat16
+from luciola.models.roles_building import build_roles, frozen_copy
+from luciola.models.scorer import Scorer
+from luciola.models.shared_scorer import shared_scorer
+from luciola.objectives.kl import AdaptiveKl, FixedKl
+from luciola.rewards.building import build_reward
+from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.weights import SamplingWeights
+from luciola.training.world import World
+from luciola.types import Reward, Sampling
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Config = PpoConfig | A2cConfig | GrpoConfig | RlooConfig
+
+
+def prepare(
+    config: Config,
+    world: World,
+    tokenizer: PreTrainedTokenizerBase,
+    renderer: Renderer,
+    reward: Any = None,
+) -> tuple[Trainee, Rollouts]:
+    """The roles, ready to train, and what samples and scores with them."""
+    make_deterministic(config.deterministic)
+    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
+    model = load(config, world, precision)
+    continued = hasattr(model, "peft_config")
+    if config.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    trained: Any = adapt(model, config)
+    reference = None
+    if config.reference:
+        other = load_model(
+            config.reference,
+            dtype=precision.weights,
+            device=world.device,
+            attention=model.config._attn_implementation,
+        )
+        reference = frozen_copy(other)
+    trained.train()
+    kind = choose_packing(config, trained, precision, shared_prefixes=config.answers > 1)
+    if config.compile:
+        compile_layers(trained)
+    roles = build_roles(
+        trained,
+        adapter=config.adapter,
+        lora=config.lora,
+        continued=continued,
+        critic=critic_of(config),
+        value_init=config.value_init if isinstance(config, ActorCriticConfig) else "zero",
+        reference=reference,
+        autocast=precision.autocast,
+        run_seed=config.seed,
+    ).to(world.device)
+    weights = SamplingWeights(trained, _sampling_dtype(config, world, precision.autocast))
+    sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
+    scores = reward_for(config, world, reward, roles)  # may put one more adapter on the base
+    trainee = Trainee(
+        world.prepare(roles), trained_parameters(roles), count_parameters(roles), precision, kind
+    )
+    sampling = Sampling(config.max_new_tokens, config.temperature)
+    return trainee, Rollouts(
+        weights, sampler, scores, tokenizer, sampling, config.answers, config.stop
+    )
+
+
+def _sampling_dtype(config: Config, world: World, autocast: bool) -> torch.dtype | None:
+    """Of the copy that is sampled from; None: none is needed."""
+    if autocast and computes_bfloat16(world.device):
+        return torch.bfloat16
+    return torch.float32 if config.adapter != "full" else None
+
+
+def reward_for(config: Config, world: World, given: Any, roles: ActorCritic) -> Reward:
+    """The recipe's reward, or the Python object in its place; a reward model on the policy's own
+    base where that is possible and wanted.
+    """
+
+    def shared(folder: Path) -> Scorer | None:
+        if not config.share_reward_base:
+            return None
+        return shared_scorer(roles.model, config.model, folder, autocast=roles.autocast)
+
+    spec: Any = config.reward if given is None else given
+    return build_reward(spec, device=world.device, scorers=shared)
+
+
+def controller_for(config: Config) -> FixedKl | AdaptiveKl:
+    """How the KL's weight follows the KL."""
+    if isinstance(config, ActorCriticConfig) and config.kl_target:
+        return AdaptiveKl(config.kl_coef, config.kl_target, config.kl_horizon)
+    return FixedKl(config.kl_coef)
