@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ FAST: dict[str, Any] = {
     "iterations": 12, "rollouts": 32, "batch": 16, "max_new_tokens": 8, "lr": 5e-3,
     "precision": "fp32", "device": "cpu", "trace_prompts": 2,
 }  # fmt: skip
+
+REWARD = "def count_e(answers):\n    return [a.count('e') for a in answers]\n"
 
 
 def count_e(answers: Sequence[str]) -> list[float]:
@@ -128,6 +131,29 @@ def test_a_stopped_run_goes_on_bit_for_bit(
     traces = [(run.folder / "trace.jsonl").read_text() for run in (whole, parts)]
     assert traces[0] == traces[1]
     assert iterations(whole)[-1]["objective/kl_coef"] != 0.1, "the controller has moved"
+
+
+def test_a_killed_run_goes_on_bit_for_bit(model: str) -> None:
+    """kill -9 while it learns, the same command again: the weights of a run left alone."""
+    Path("rewards.py").write_text(
+        "def count_e(answers):\n    return [a.count('e') for a in answers]"
+    )
+    Path("prompts.txt").write_text("\n".join(PROMPTS))
+    given = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
+    settings = {**FAST, **given, "adapter": "full", "iterations": 40, "save_every": 3}
+    whole = luciola.ppo(**settings, out="whole")
+    words = [f"{name}={value}" for name, value in settings.items()]
+    command = [sys.executable, "-m", "luciola", "train", "ppo", *words, "out=parts"]
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    with subprocess.Popen(command, env={**os.environ, **threads}, stderr=subprocess.DEVNULL) as run:
+        log, end = Path("parts/metrics.jsonl"), time.monotonic() + 100
+        while time.monotonic() < end and (not log.exists() or log.read_text().count("\n") < 40):
+            time.sleep(0.02)
+        run.kill()
+    assert not Path("parts/model").exists()
+    parts = luciola.ppo(**settings, out="parts")
+    assert equal(whole, parts)
+    assert [_timeless(row) for row in rows(whole)] == [_timeless(row) for row in rows(parts)]
 
 
 def _timeless(row: dict[str, Any]) -> dict[str, Any]:
@@ -293,6 +319,7 @@ def test_evaluations_stand_in_the_report(model: str) -> None:
     report = json.loads((run.folder / "report.json").read_text())
     assert [one["step"] for one in report["evaluations"]] == [0, 8, 16, 24, 32]
     assert {"score", "vowels", "length"} <= set(report["evaluations"][0])
+    assert "## Where the time went" in (run.folder / "report.md").read_text()
 
 
 def test_a_run_leaves_a_model_that_transformers_loads(model: str) -> None:

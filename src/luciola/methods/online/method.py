@@ -13,11 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from luciola.config.online import OnlineConfig
-from luciola.data.order import permutation
 from luciola.methods.base import Plain
 from luciola.methods.online.algorithms import ANSWERS, TOKENS, Algorithm, Now
 from luciola.methods.online.diagnosis import Watch, check_first_ratio, check_start
@@ -25,16 +23,16 @@ from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.experience import Experience, by_token
 from luciola.methods.online.feedback import Feedback
 from luciola.methods.online.prompts import Prompt
-from luciola.methods.online.sampling import Asked, Rollouts
+from luciola.methods.online.rhythm import Rhythm
+from luciola.methods.online.sampling import Rollouts
+from luciola.methods.online.scores import rollout_figures, shaped_scores
 from luciola.methods.online.tracing import picture, traced
 from luciola.methods.stream import lay_out, share
 from luciola.models.batch import Batch
-from luciola.objectives.advantages import penalize_missing_end
 from luciola.objectives.kl import AdaptiveKl, FixedKl
-from luciola.objectives.moments import RunningMoments, shape_scores
+from luciola.objectives.moments import RunningMoments
 from luciola.objectives.ppo import ratio_is_sane
 from luciola.runs.trace import TraceFile
-from luciola.seeds import seed
 from luciola.training.method import Term
 from luciola.training.world import World
 
@@ -84,7 +82,8 @@ class Online(Plain):
         super().__init__(roles)
         self.config, self.algorithm, self.prompts = config, algorithm, prompts
         self.rollouts, self.feedback, self.evaluation = rollouts, feedback, evaluation
-        self.trace, self.world, self.iterations = trace, world, iterations
+        self.trace, self.world = trace, world
+        self.rhythm = Rhythm(config, len(prompts), iterations)
         self.controller = controller
         self.starts_equal = starts_equal
         self.moments = RunningMoments()
@@ -97,39 +96,21 @@ class Online(Plain):
         self._seconds: dict[str, float] = {}
         self._update_began = 0.0
 
-    @property
-    def batches_per_pass(self) -> int:
-        """Optimizer steps in one pass over an iteration's answers."""
-        return -(-self.config.rollouts // self.config.batch)
-
-    @property
-    def steps_per_iteration(self) -> int:
-        """Optimizer steps of an iteration that is not ended early."""
-        return self.batches_per_pass * self.config.updates
-
     def next_step(self) -> list[Micro] | None:
         """This process's share of the next batch; samples and scores first where it is time."""
         if self.experience is None:
-            if self.iteration >= self.iterations:
+            if self.iteration >= self.rhythm.iterations:
                 return None
             self._begin()
         experience = self.experience
         assert experience is not None
-        members = self._members(self.position)
+        members = self.rhythm.members(self.iteration, self.position)
         layout = self.feedback.layout
         rows = lay_out([experience.samples[i] for i in members], layout.kind, layout.capacity)
         return [
             self._micro(experience, row, members)
             for row in share(rows, self.world.rank, self.world.size)
         ]
-
-    def _members(self, position: int) -> list[int]:
-        """The answers of a batch: each pass over them has an order of its own."""
-        index, part = divmod(position, self.batches_per_pass)
-        address = (self.config.seed, "updates", self.iteration, index)
-        order = permutation(self.config.rollouts, *address)
-        size = self.config.batch
-        return [int(i) for i in order[part * size : (part + 1) * size]]
 
     def _micro(self, experience: Experience, row: Any, members: Sequence[int]) -> Micro:
         flat = experience.flat([members[i] for i in row.examples])
@@ -138,7 +119,7 @@ class Online(Plain):
 
     def _begin(self) -> None:
         """Sample, score, and let policy, reference and critic speak."""
-        asked = self._asked()
+        asked = self.rhythm.asked(self.iteration)
         mine = asked[self.world.rank :: self.world.size]
         made = self.rollouts.make(self.prompts, mine, version=self.iteration)
         began = time.perf_counter()
@@ -150,50 +131,13 @@ class Online(Plain):
             apart = (columns["logprobs"] - columns["reference"]).abs()[experience.mask].mean()
             if not self.feedback.from_sampler:
                 check_start(float(apart), rounded=self.feedback.roles.autocast)
-        scores = self._shaped(experience)
+        scores, self.moments = shaped_scores(experience, self.config, self.moments)
         experience.columns["scores"] = by_token(scores, experience.mask)
         figures = self.algorithm.prepare(experience, scores, self.controller.coefficient)
-        self._flat_figures = {**_rollout_figures(experience, scores), **figures}
+        self._flat_figures = {**rollout_figures(experience, scores), **figures}
         self._flat_figures["objective/kl_coef"] = self.controller.coefficient
         self.experience = experience
         self._update_began = time.perf_counter()
-
-    def _asked(self) -> list[Asked]:
-        """The prompts of this iteration, in the data's shuffled order, and their seeds."""
-        count = self.config.rollouts // self.config.answers
-        first = self.iteration * count
-        chosen = [self._prompt_at(first + i) for i in range(count)]
-        if self._is_traced:
-            wanted = range(min(self.config.trace_prompts, len(self.prompts), count))
-            missing = [p for p in wanted if p not in chosen]
-            free = [i for i, p in enumerate(chosen) if p not in wanted]
-            for place, prompt in zip(free, missing, strict=False):
-                chosen[place] = prompt
-        address = (self.config.seed, "rollout", self.iteration)
-        return [Asked(i, prompt, seed(*address, i)) for i, prompt in enumerate(chosen)]
-
-    def _prompt_at(self, place: int) -> int:
-        epoch, index = divmod(place, len(self.prompts))
-        return int(permutation(len(self.prompts), self.config.seed, "prompts", epoch)[index])
-
-    def _shaped(self, experience: Experience) -> Tensor:
-        """Scores as the algorithm sees them: scaled, clipped, missing ends punished."""
-        config, scores = self.config, experience.scores
-        moments = None
-        if config.score_scaling != "none":
-            self.moments = self.moments.merged(
-                scores.flatten() if scores.ndim == 1 else scores[experience.mask]
-            )
-            moments = self.moments
-        center = config.score_scaling == "normalize"
-        shaped = shape_scores(scores, moments, center=center, clip=config.score_clip or None)
-        if not config.missing_end_penalty:
-            return shaped
-        if shaped.ndim == 1:
-            return penalize_missing_end(shaped, experience.ended, config.missing_end_penalty)
-        last = experience.mask.sum(1) - 1
-        penalty = (~experience.ended).float() * config.missing_end_penalty
-        return shaped.scatter_add(1, last[:, None], -penalty[:, None])
 
     def weights(self, batch: Micro) -> dict[str, float]:
         """Tokens and answers divide the losses; all tokens are counted for the speed."""
@@ -227,10 +171,10 @@ class Online(Plain):
             )
         self.position += 1
         self.step += 1
-        ends_pass = self.position % self.batches_per_pass == 0
+        ends_pass = self.position % self.rhythm.batches_per_pass == 0
         limit = 1.5 * self.config.target_kl
         stopped = bool(limit) and ends_pass and means["policy/policy_kl"] > limit
-        if stopped or self.position == self.steps_per_iteration:
+        if stopped or self.position == self.rhythm.steps_per_iteration:
             self._end(means, stopped)
 
     def _end(self, means: Mapping[str, float], stopped: bool) -> None:
@@ -238,7 +182,7 @@ class Online(Plain):
         assert experience is not None
         self._seconds["update"] = time.perf_counter() - self._update_began
         self._picture(experience)
-        skipped = self.steps_per_iteration - self.position
+        skipped = self.rhythm.steps_per_iteration - self.position
         figures = {
             **self._flat_figures,
             "iteration": float(self.iteration + 1),
@@ -251,15 +195,8 @@ class Online(Plain):
         self._pending = figures
         self.iteration, self.position, self.experience = self.iteration + 1, 0, None
 
-    @property
-    def _is_traced(self) -> bool:
-        if not self.config.trace_prompts:
-            return False
-        every = self.config.trace_every or max(1, self.iterations // 20)
-        return self.iteration % every == 0 or self.iteration + 1 == self.iterations
-
     def _picture(self, experience: Experience) -> None:
-        if not (self._is_traced and self.trace is not None):
+        if not (self.rhythm.is_traced(self.iteration) and self.trace is not None):
             return
         chosen = traced(experience, self.config.trace_prompts)
         now = self.feedback.policy([experience.samples[i] for i in chosen])
@@ -296,7 +233,7 @@ class Online(Plain):
     def describe(self, batches: Sequence[Micro]) -> str:
         """The iteration and the texts of its prompts."""
         experience = self.experience
-        members = self._members(self.position)[:3]
+        members = self.rhythm.members(self.iteration, self.position)[:3]
         names = (
             [self.prompts[experience.rollouts[i].prompt].text for i in members]
             if (experience)
@@ -333,31 +270,3 @@ class Online(Plain):
         self._update_began = time.perf_counter()
         if self.trace is not None:
             self.trace.forget_after(self.step)
-
-
-def _rollout_figures(experience: Experience, scores: Tensor) -> dict[str, float]:
-    """What an iteration's answers were like; KL in nats an answer."""
-    mask, columns = experience.mask, experience.columns
-    raw = torch.tensor([one.total_score for one in experience.rollouts])
-    shaped = scores if scores.ndim == 1 else scores.sum(1)
-    lengths = mask.sum(1).float()
-    drift = ((columns["logprobs"] - columns["reference"]) * mask).sum(1)
-    figures = {
-        "score/mean": float(raw.mean()),
-        "score/std": float(raw.std()) if len(raw) > 1 else 0.0,
-        "score/shaped": float(shaped.mean()),
-        "objective/kl": float(columns["kls"].sum(1).mean()),
-        "objective/kl_signed": float(drift.mean()),
-        "objective/entropy": float(-(columns["logprobs"] * mask).sum(1).mean()),
-        "objective/entropy_token": float(columns["entropies"][mask].mean()),
-        "answers/length": float(lengths.mean()),
-        "answers/ended": float(experience.ended.float().mean()),
-        "answers/cut_off": float((~experience.ended).float().mean()),
-        "sampler/difference": float((columns["sampled"] - columns["logprobs"])[mask].abs().mean()),
-    }
-    parts = experience.rollouts[0].parts
-    if len(parts) > 1:
-        for name in parts:
-            values = [one.parts[name] for one in experience.rollouts]
-            figures[f"score/{name}"] = sum(values) / len(values)
-    return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -163,9 +164,9 @@ def run(
             controller_for(config),
             starts_equal=not config.reference,
         )
-        total = iterations * method.steps_per_iteration
+        total = iterations * method.rhythm.steps_per_iteration
         total = min(total, config.max_steps) if config.max_steps else total
-        every = method.steps_per_iteration * max(1, iterations // 10)
+        every = method.rhythm.steps_per_iteration * max(1, iterations // 10)
         settings = loop_settings(config, total, every)
         return Job(
             method=method,
@@ -176,11 +177,24 @@ def run(
             save=_saver(config, tokenizer),
             lr_scales=_lr_scales(config),
             adam_eps=config.adam_eps,
+            sections=lambda folder: {"Where the time went": seconds(folder)},
             curves={"score/mean": "score", "objective/kl": "KL", "eval/score": "held out"},
         )
 
     name = run_name(algorithm.name, config.model, _short(config.prompts), as_mapping(config))
     return conduct(config, name, build, fresh=fresh, show=show)
+
+
+def seconds(folder: Path) -> dict[str, str]:
+    """Seconds of each part over the run, and their share of all iterations."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    totals: dict[str, float] = {}
+    for row in rows:
+        for name, value in row.items():
+            if name.startswith("time/"):
+                totals[name[5:]] = totals.get(name[5:], 0.0) + value
+    whole = sum(value for name, value in totals.items() if "/" not in name) or 1.0
+    return {name: f"{value:.1f} s, {value / whole:.0%}" for name, value in totals.items()}
 
 
 def load_metric(spec: Any) -> tuple[Any, str]:
