@@ -135,9 +135,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(
 
 def test_a_killed_run_goes_on_bit_for_bit(model: str) -> None:
     """kill -9 while it learns, the same command again: the weights of a run left alone."""
-    Path("rewards.py").write_text(
-        "def count_e(answers):\n    return [a.count('e') for a in answers]"
-    )
+    Path("rewards.py").write_text(REWARD)
     Path("prompts.txt").write_text("\n".join(PROMPTS))
     given = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
     settings = {**FAST, **given, "adapter": "full", "iterations": 40, "save_every": 3}
@@ -163,9 +161,7 @@ def _timeless(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("method", ["ppo", "grpo"])
 def test_two_processes_train_as_one(method: str, model: str) -> None:
     """torchrun with two CPU processes: answers, scores and losses are those of one."""
-    Path("rewards.py").write_text(
-        "def count_e(answers):\n    return [a.count('e') for a in answers]"
-    )
+    Path("rewards.py").write_text(REWARD)
     Path("prompts.txt").write_text("\n".join(PROMPTS))
     settings = {**FAST, "adapter": "full", "iterations": 3, "micro_tokens": 64}
     named = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
