@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-HELD_OUT_PAIRS = 500
+HELD_OUT_PAIRS, FEW = 500, 60
 EVAL_PROMPTS = 64
 WORDS = (4, 8)
 """How many words of a review a prompt has, both included."""
@@ -69,6 +69,7 @@ def main() -> None:
     begun = beginnings(rows(options.reviews), draw)
     options.out.mkdir(parents=True, exist_ok=True)
     write(options.out / "held_out.jsonl", compared[:HELD_OUT_PAIRS])
+    write(options.out / "few_held_out.jsonl", compared[:FEW])
     write(options.out / "pairs.jsonl", compared[HELD_OUT_PAIRS:])
     write(options.out / "eval_prompts.jsonl", begun[:EVAL_PROMPTS])
     write(options.out / "prompts.jsonl", begun[EVAL_PROMPTS:])

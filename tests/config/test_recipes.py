@@ -16,6 +16,7 @@ from luciola.config.sft import SftConfig
 
 ROOT = Path(__file__).parents[2]
 CLASSES = {
+    "reviews/sentiment-cpu": ("luciola.config.preference", "RewardConfig"),
     "reviews/sentiment": ("luciola.config.preference", "RewardConfig"),
     "reviews": ("luciola.config.online", "PpoConfig"),
     "sft": ("luciola.config.sft", "SftConfig"),
