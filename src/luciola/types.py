@@ -104,13 +104,27 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen. `temperature=0` is greedy."""
+    """How the next token is chosen. `temperature=0` is greedy.
+
+    Args:
+        max_new_tokens: tokens of the answer at most.
+        temperature, top_k, top_p, min_p, typical_p: filters of the distribution, in this order.
+        repetition_penalty: above 1 makes tokens of prompt and answer less likely; 1 is off.
+        frequency_penalty: taken off a token's logit for each time the answer has it, in nats.
+        presence_penalty: taken off once for every token that the answer has, in nats.
+        no_repeat_ngram: no sequence of so many tokens comes twice in prompt and answer; 0 is off.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.0
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    no_repeat_ngram: int = 0
 
 
 @dataclass(frozen=True)

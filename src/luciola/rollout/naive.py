@@ -2,7 +2,8 @@
 
 Every row's answer depends on its own prompt, settings and seed alone, never on the batch it was in
 (to the token in float32; bf16 rounds differently in different shapes). Common prefixes are computed
-once. Left out: taking new rows into a running batch, compiled kernels, beam search.
+once. Left out: taking new rows into a running batch, compiled kernels; beam and contrastive search
+have samplers of their own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from luciola.rollout.batch import (
     longest_exact,
 )
 from luciola.rollout.cache import Prefix, PrefixCache, snapshot
+from luciola.rollout.penalties import History
 from luciola.rollout.prefixes import Group, group
 from luciola.rollout.rows import Row, rows_of
 from luciola.rollout.steering import Steering
@@ -49,6 +51,7 @@ class NaiveSampler:
         prefixes: PrefixCache | None = None,
         progress: Callable[[int, int], None] | None = None,
         steering: Steering | None = None,
+        watch: Callable[[int, Sequence[int]], None] | None = None,
     ) -> None:
         """Sample from `model` where it lies.
 
@@ -61,6 +64,8 @@ class NaiveSampler:
             prefixes: where computed prefixes are kept between calls.
             progress: called now and then with (answers finished, answers in all).
             steering: changes the logits by what the model's states say; None: they stay.
+            watch: called with (place of the answer among all answers, its new tokens) every
+                `stride` steps; what it raises ends the sampling.
         """
         self.model = model
         self.forward = Forward(model, steering)
@@ -71,6 +76,7 @@ class NaiveSampler:
         self.stride = stride or (1 if on_cpu else 8)
         self.prefixes = prefixes if prefixes is not None else PrefixCache()
         self.progress = progress
+        self.watch = watch
         self.version = 0
 
     def sync(self, version: int) -> None:
@@ -85,7 +91,7 @@ class NaiveSampler:
                 "stop strings need the sampler's tokenizer", remedy="Pass tokenizer=."
             )
         rows = rows_of(requests, context_length(self.model))
-        with _evaluating(self.model), torch.no_grad():
+        with evaluating(self.model), torch.no_grad():
             self._answer([row for row in rows if row.finish is None], len(rows))
         return [row.sample(self.version) for row in rows]
 
@@ -157,7 +163,7 @@ class NaiveSampler:
     def _run(self, batch: Batch, rows: list[Row]) -> None:
         """Sample until every row is finished."""
         position = 0
-        settings, keys = self._settings(rows)
+        settings, keys, history = self._settings(rows)
         constrained = any(row.constraint is not None for row in rows)
         limit = max(row.limit for row in rows)
         while True:
@@ -168,8 +174,11 @@ class NaiveSampler:
                 if step:
                     batch.step(tokens[-1])
                 allowed = self._allowed(rows, batch.logits.shape[1]) if constrained else None
-                chosen = choose(batch.logits, settings, keys, position, allowed)
+                logits = batch.logits if history is None else history(batch.logits, allowed)
+                chosen = choose(logits, settings, keys, position, allowed)
                 tokens.append(chosen[0])
+                if history is not None:
+                    history.append(chosen[0])
                 logprobs.append(chosen[1])
                 position += 1
             self._take(rows, torch.stack(tokens, 1), torch.stack(logprobs, 1))
@@ -180,13 +189,15 @@ class NaiveSampler:
             if len(going) <= (1 - FINISHED_SHARE) * len(rows) and batch.select(going):
                 last = last[torch.tensor(going, device=last.device)]
                 rows = [rows[index] for index in going]
-                settings, keys = self._settings(rows)
+                settings, keys, history = self._settings(rows)
             batch.step(last)
 
-    def _settings(self, rows: list[Row]) -> tuple[Settings, Tensor]:
+    def _settings(self, rows: list[Row]) -> tuple[Settings, Tensor, History | None]:
         device = self.forward.device
         keys = torch.tensor([row.key for row in rows], device=device)
-        return Settings.of([row.sampling for row in rows], device), keys
+        samplings = [row.sampling for row in rows]
+        said = [(row.prompt, row.ids) for row in rows]
+        return Settings.of(samplings, device), keys, History.of(samplings, said, device)
 
     def _allowed(self, rows: list[Row], size: int) -> Tensor:
         """(B, V) bool: what the rows' constraints allow; a row that may say nothing is refused."""
@@ -208,6 +219,8 @@ class NaiveSampler:
             row.take(ids, values, self.end_ids, self._decode)
             if row.constraint is not None and len(row.ids) > before:
                 row.state = row.constraint.advance(row.state, np.array(row.ids[before:], np.int64))
+            if self.watch is not None and len(row.ids) > before:
+                self.watch(row.place, row.ids[before:])
 
     def _decode(self, ids: Sequence[int]) -> str:
         assert self.tokenizer is not None
@@ -215,7 +228,7 @@ class NaiveSampler:
 
 
 @contextmanager
-def _evaluating(model: PreTrainedModel) -> Iterator[None]:
+def evaluating(model: PreTrainedModel) -> Iterator[None]:
     """The model without dropout, and afterwards as it was."""
     was_training = model.training
     model.eval()

@@ -19,6 +19,7 @@ class Row:
 
     Args:
         request, copy: which answer of which request.
+        place: among all answers, from 0.
         prompt: its token ids.
         sampling: settings.
         key: of its noise.
@@ -33,6 +34,7 @@ class Row:
     sampling: Sampling
     key: int
     limit: int
+    place: int = 0
     stop: tuple[str, ...] = ()
     constraint: Constraint | None = None
     state: Any = None
@@ -59,21 +61,23 @@ class Row:
                 return
             self.ids.append(token)
             self.logprobs.append(logprob)
-            self.finish = self._finished(end_ids, decode)
-
-    def _finished(
-        self, end_ids: Collection[int], decode: Decode
-    ) -> Literal["end", "stop", "length"] | None:
-        if self.ids[-1] in end_ids:
-            return "end"
-        if self.stop and any(text in decode(self.ids) for text in self.stop):
-            return "stop"
-        return "length" if len(self.ids) >= self.limit else None
+            self.finish = finish_of(self.ids, self, end_ids, decode)
 
     def sample(self, version: int) -> Sample:
         """The finished answer."""
         assert self.finish is not None
         return Sample(self.request, tuple(self.ids), tuple(self.logprobs), self.finish, version)
+
+
+def finish_of(
+    ids: Sequence[int], row: Row, end_ids: Collection[int], decode: Decode
+) -> Literal["end", "stop", "length"] | None:
+    """Why an answer of these tokens to a row's prompt is finished; None: it goes on."""
+    if ids[-1] in end_ids:
+        return "end"
+    if row.stop and any(text in decode(ids) for text in row.stop):
+        return "stop"
+    return "length" if len(ids) >= row.limit else None
 
 
 def rows_of(requests: Sequence[Request], context: int | None) -> list[Row]:
@@ -85,7 +89,7 @@ def rows_of(requests: Sequence[Request], context: int | None) -> list[Row]:
 
     Raises: LuciolaError for an empty prompt, or one that leaves no room for an answer.
     """
-    rows = []
+    rows: list[Row] = []
     for index, request in enumerate(requests):
         limit = _limit(index, request, context)
         prompt = tuple(request.prompt)
@@ -97,6 +101,7 @@ def rows_of(requests: Sequence[Request], context: int | None) -> list[Row]:
                 sampling=request.sampling,
                 key=row_key(request.seed, copy),
                 limit=limit,
+                place=len(rows) + copy,
                 stop=request.stop,
                 constraint=request.constraint,
             )

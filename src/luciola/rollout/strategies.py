@@ -1,7 +1,9 @@
-"""How the next token is chosen from the logits: temperature, top-k, top-p, min-p, each row its own.
+"""How the next token is chosen from the logits: temperature, top-k, top-p, min-p,
+typical, each row its own.
 
 Pure functions. Filters act one after the other in that order, on the distribution the one before
-left; tokens of equal probability stay or go together.
+left; tokens of equal probability stay or go together. Penalties, which look at what was said
+before, act earlier (`rollout.penalties`).
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ class Settings:
         top_k: 0 where off.
         top_p: 1 where off.
         min_p: 0 where off.
-        all_greedy, uses_top_k, uses_top_p, uses_min_p: what the rows need, known without asking
-            the device.
+        typical_p: 1 where off.
+        all_greedy, uses_top_k, uses_top_p, uses_min_p, uses_typical_p: what the rows need,
+            known without asking the device.
         largest_k: the largest top_k among the rows.
     """
 
@@ -34,16 +37,20 @@ class Settings:
     top_k: Tensor
     top_p: Tensor
     min_p: Tensor
+    typical_p: Tensor
     all_greedy: bool
     uses_top_k: bool
     uses_top_p: bool
     uses_min_p: bool
+    uses_typical_p: bool
     largest_k: int
 
     @classmethod
     def of(cls, rows: Sequence[Sampling], device: torch.device | str) -> Settings:
         """Gather the rows' settings on `device`."""
-        columns = [[row.temperature, row.top_k, row.top_p, row.min_p] for row in rows]
+        columns = [
+            [row.temperature, row.top_k, row.top_p, row.min_p, row.typical_p] for row in rows
+        ]
         table = torch.tensor(columns, dtype=torch.float32, device=device)
         sampled = [row for row in rows if row.temperature > 0]
         return cls(
@@ -51,10 +58,12 @@ class Settings:
             top_k=table[:, 1:2],
             top_p=table[:, 2:3],
             min_p=table[:, 3:4],
+            typical_p=table[:, 4:5],
             all_greedy=not sampled,
             uses_top_k=any(row.top_k > 0 for row in sampled),
             uses_top_p=any(row.top_p < 1 for row in sampled),
             uses_min_p=any(row.min_p > 0 for row in sampled),
+            uses_typical_p=any(row.typical_p < 1 for row in sampled),
             largest_k=max((row.top_k for row in sampled), default=0),
         )
 
@@ -98,6 +107,8 @@ def filtered(logits: Tensor, settings: Settings) -> Tensor:
         kept = top_p(kept, settings.top_p)
     if settings.uses_min_p:
         kept = min_p(kept, settings.min_p)
+    if settings.uses_typical_p:
+        kept = typical_p(kept, settings.typical_p)
     return torch.where(greedy, scores, kept)
 
 
@@ -127,3 +138,21 @@ def min_p(scores: Tensor, p: Tensor) -> Tensor:
     """
     threshold = scores.amax(-1, keepdim=True) + p.log()  # log 0 is -inf: keeps all
     return scores.masked_fill(scores < threshold, -torch.inf)
+
+
+def typical_p(scores: Tensor, p: Tensor) -> Tensor:
+    """Keep the tokens whose surprise is nearest the expected one until they reach p (B, 1).
+
+    The surprise of a token is -log q, the expected one the distribution's entropy; at least one
+    token is kept.
+    Source: locally typical sampling, Meister et al. 2022, https://arxiv.org/abs/2202.00666.
+    """
+    logprobs = scores.log_softmax(-1)
+    probabilities = logprobs.exp()
+    surprise = -logprobs
+    entropy = (probabilities * surprise.masked_fill(probabilities == 0, 0.0)).sum(-1, keepdim=True)
+    distance, order = (surprise - entropy).abs().sort(-1)
+    before = probabilities.gather(-1, order).cumsum(-1) - probabilities.gather(-1, order)
+    last = ((before < p).sum(-1, keepdim=True) - 1).clamp_(min=0)
+    farthest = distance.gather(-1, last)
+    return scores.masked_fill(((surprise - entropy).abs() > farthest) & (p < 1), -torch.inf)

@@ -1,0 +1,208 @@
+"""Beam and contrastive search against transformers, reference values, and greedy answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from luciola.errors import ConfigError
+from luciola.rollout.beam import Beams
+from luciola.rollout.contrastive import Contrastive
+from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.searching import SearchSampler, Strategy
+from luciola.types import Request, Sample, Sampling
+
+END = 40
+GOLDENS = Path(__file__).parents[2].parent / "shared/goldens/rl"
+Prompts = list[tuple[int, ...]]
+
+
+def search(
+    model: PreTrainedModel, strategy: Strategy, request: Request, **options: Any
+) -> list[Sample]:
+    return SearchSampler(model, strategy, end_ids=[END], **options).sample([request])
+
+
+@pytest.fixture(scope="module")
+def sliding() -> MistralForCausalLM:
+    """A window of 8 tokens, whose cache forgets."""
+    torch.manual_seed(3)
+    config = MistralConfig(
+        vocab_size=END + 1,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=8,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=END,
+        pad_token_id=END,
+    )
+    return MistralForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize("run", ["greedy", "contrastive_a0.6_k4"])
+def test_reference_answers_are_reproduced(run: str) -> None:
+    if not (GOLDENS / "decoding.json").exists():
+        pytest.skip("needs the shared reference values")
+    golden = json.loads((GOLDENS / "decoding.json").read_text())
+    tiny = json.loads((GOLDENS / "tiny_gpt2.json").read_text())
+    model = GPT2LMHeadModel(GPT2Config(**tiny["config"])).eval()
+    weights = {name: torch.tensor(value) for name, value in tiny["state_dict"].items()}
+    model.load_state_dict(weights, strict=False)
+    settings = golden["runs"][run]["kw"]
+    strategy = Contrastive(settings.get("penalty_alpha", 0.0), settings.get("top_k", 1))
+    prompt = golden["prompt"][0]
+    request = Request(prompt, sampling=Sampling(golden["max_new_tokens"]))
+    sampler = SearchSampler(model, strategy, end_ids=[golden["eos_token_id"]])
+    assert [*prompt, *sampler.sample([request])[0].ids] == golden["runs"][run]["out"][0]
+
+
+def contrastive_by_hand(
+    model: PreTrainedModel, prompt: tuple[int, ...], alpha: float, k: int, length: int
+) -> list[int]:
+    """Each candidate alone, everything computed again at each step."""
+    ids = list(prompt)
+    for _ in range(length):
+        with torch.no_grad():
+            best = model(torch.tensor([ids])).logits[0, -1].softmax(-1).topk(k)
+            scores = []
+            for p, v in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+                out = model(torch.tensor([[*ids, v]]), output_hidden_states=True)
+                states = out.hidden_states[-1][0]
+                cosines = torch.cosine_similarity(states[:-1], states[-1:], dim=-1)
+                scores.append((1 - alpha) * p - alpha * float(cosines.max()))
+        ids.append(best.indices.tolist()[scores.index(max(scores))])
+        if ids[-1] == END:
+            break
+    return ids[len(prompt) :]
+
+
+@pytest.mark.parametrize(("alpha", "k"), [(0.6, 4), (0.2, 8), (1.0, 3)])
+def test_contrastive_search_follows_the_paper(
+    model: LlamaForCausalLM, prompts: Prompts, alpha: float, k: int
+) -> None:
+    request = Request(prompts[0], sampling=Sampling(15))
+    found = search(model, Contrastive(alpha, k), request)[0]
+    assert list(found.ids) == contrastive_by_hand(model, prompts[0], alpha, k, 15)
+
+
+@pytest.mark.parametrize("strategy", [Contrastive(0.0, 4), Contrastive(0.9, 1), Beams(1)])
+def test_without_contrast_or_choice_or_beams_it_is_greedy(
+    model: LlamaForCausalLM, prompts: Prompts, strategy: Strategy
+) -> None:
+    """Also with penalties, and with the same log-probabilities of the model."""
+    for prompt in prompts[:3]:
+        request = Request(prompt, sampling=Sampling(20, repetition_penalty=1.2, no_repeat_ngram=2))
+        if isinstance(strategy, Beams):  # beams weigh log-probabilities, as transformers does
+            request = Request(prompt, sampling=Sampling(20, no_repeat_ngram=2))
+        greedy = NaiveSampler(model, end_ids=[END]).sample([request])[0]
+        found = search(model, strategy, request)[0]
+        assert (list(found.ids), found.finish) == (list(greedy.ids), greedy.finish)
+        if isinstance(strategy, Contrastive):
+            assert list(found.logprobs) == pytest.approx(list(greedy.logprobs), abs=1e-4)
+
+
+@pytest.mark.parametrize("width", [2, 5])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"length_penalty": 2.0},
+        {"length_penalty": -1.0},
+        {"early_stopping": True},
+        {"repetition_penalty": 1.5, "no_repeat_ngram_size": 2},
+    ],
+)
+def test_beams_find_the_answers_of_transformers(
+    model: LlamaForCausalLM, prompts: Prompts, width: int, settings: dict[str, Any]
+) -> None:
+    own = {
+        name: settings[name] for name in ("length_penalty", "early_stopping") if name in settings
+    }
+    sampling = Sampling(
+        20,
+        repetition_penalty=settings.get("repetition_penalty", 1.0),
+        no_repeat_ngram=settings.get("no_repeat_ngram_size", 0),
+    )
+    for prompt in (prompts[0], prompts[4]):
+        theirs = model.generate(
+            torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.int64),
+            max_new_tokens=20,
+            do_sample=False,
+            num_beams=width,
+            num_return_sequences=2,
+            **settings,
+        )
+        found = search(model, Beams(width, **own), Request(prompt, n=2, sampling=sampling))
+        for sample, ids in zip(found, theirs[:, len(prompt) :].tolist(), strict=True):
+            assert list(sample.ids) == [*ids, END][: len(sample.ids)]
+            assert set(ids[len(sample.ids) :]) <= {END}
+
+
+def test_searches_work_where_the_cache_forgets(
+    sliding: MistralForCausalLM, prompts: Prompts
+) -> None:
+    prompt = prompts[0] * 3
+    request = Request(prompt, sampling=Sampling(12))
+    found = search(sliding, Contrastive(0.5, 3), request)[0]
+    assert list(found.ids) == contrastive_by_hand(sliding, prompt, 0.5, 3, 12)
+    mask = torch.ones(1, len(prompt), dtype=torch.int64)
+    theirs = sliding.generate(
+        torch.tensor([prompt]), attention_mask=mask, max_new_tokens=12, num_beams=3
+    )
+    ids = list(search(sliding, Beams(3), request)[0].ids)
+    assert theirs[0, len(prompt) :].tolist()[: len(ids)] == ids
+
+
+@pytest.mark.parametrize("strategy", [Contrastive(), Beams()])
+def test_a_stop_string_ends_a_search(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    prompts: Prompts,
+    strategy: Strategy,
+) -> None:
+    free = search(model, strategy, Request(prompts[0], sampling=Sampling(15)))[0]
+    text = tokenizer.decode([free.ids[3]])
+    request = Request(prompts[0], sampling=Sampling(15), stop=(text,))
+    found = search(model, strategy, request, tokenizer=tokenizer)[0]
+    decoded = tokenizer.decode(list(found.ids))
+    assert found.finish == "stop"
+    assert text in decoded
+    assert text not in tokenizer.decode(list(found.ids[:-1]))
+
+
+def test_the_tokens_of_a_contrastive_search_are_heard_one_by_one(
+    model: LlamaForCausalLM, prompts: Prompts
+) -> None:
+    heard: list[int] = []
+    request = Request(prompts[0], sampling=Sampling(9))
+    found = search(model, Contrastive(), request, watch=lambda _, ids: heard.extend(ids))
+    assert heard == list(found[0].ids)
+
+
+def test_what_a_search_cannot_do_is_refused(model: LlamaForCausalLM) -> None:
+    with pytest.raises(ConfigError, match="3 answers were asked of a search over 2 beams"):
+        search(model, Beams(2), Request([1], n=3))
+    with pytest.raises(ConfigError, match="takes no constraint"):
+        search(model, Beams(2), Request([1], constraint=object()))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="from 0 to 1"):
+        Contrastive(1.5)
+    with pytest.raises(ConfigError, match="stop strings"):
+        search(model, Contrastive(), Request([1], stop=("a",)))
