@@ -32,7 +32,7 @@ class View:
     model: str = ""
     """Model whose tokenizer and chat template are used: hub id, folder, GGUF file or short name."""
     template: str = ""
-    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     system: str = ""
     """System prompt for conversations that have none."""
     max_length: int = 0

@@ -30,7 +30,7 @@ class IlqlConfig(TrainingConfig):
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
-    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     prompt_format: Literal["auto", "chat", "text"] = "auto"
     """How plain prompts are read: as a user's turns, or as raw text; auto: by the tokenizer."""
 

@@ -24,7 +24,7 @@ class OnlineConfig(TrainingConfig):
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
-    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     prompt_format: Literal["auto", "chat", "text"] = "auto"
     """How a plain prompt is read: as a user's turn, or as raw text; auto: by the tokenizer."""
 

@@ -30,7 +30,7 @@ class PreferenceConfig(TrainingConfig):
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
-    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     as_chat: bool = False
     """Read prompts that are plain texts as a user's message, not as text to be continued."""
     max_prompt_length: CountOrZero = 0

@@ -38,7 +38,7 @@ class SftConfig(TrainingConfig):
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
-    """Chat template to use instead of the tokenizer's own: a Jinja file."""
+    """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -71,9 +71,7 @@ class AnswerRenderer:
             ids = self.renderer.render(Completion(prompt, answer, origin)).ids.tolist()
             first = len(self.renderer.text_prompt_ids(prompt))
         else:
-            history = tuple(Message(m.role, m.content, trained=False) for m in prompt)
-            messages = (*history, Message("assistant", answer))
-            tokens = self.renderer.render(Conversation(messages, origin))
+            tokens = self.renderer.answered(prompt, answer, origin)
             ids = tokens.ids.tolist()
             first = int(tokens.trained.argmax()) if tokens.trained.any() else len(ids)
         tail = ids[first:]

@@ -6,6 +6,7 @@
   the last trained turn are dropped: nothing that is trained can see them.
 * A completion is raw text: prompt, completion, end token; the last two are trained.
 * Plain text is trained whole, end token included.
+* With one of Firefly's templates, its own rules hold: `firefly.segments`.
 
 Masks come from lengths and character positions, never from ids: a pad token that equals the end
 token is no problem. What this leaves out: tools, images, and special tokens spelt out in a
@@ -17,17 +18,22 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from luciola.conversation.encoding import Encoder
+from luciola.conversation.firefly.formats import SCHEME
+from luciola.conversation.firefly.segments import FireflyTemplate
+from luciola.conversation.firefly.source import firefly_name
 from luciola.conversation.template import ChatTemplate
-from luciola.conversation.turns import Layout, prompt_layout, training_layout
+from luciola.conversation.turns import Layout, last_trained, prompt_layout, training_layout
 from luciola.errors import TemplateError
-from luciola.types import Completion, Conversation, Example, Message, Text, Tokens
+from luciola.types import Completion, Conversation, Example, Message, Origin, Text, Tokens
 
+NOWHERE = Origin()
 KNOWN_PREFIXES = 4096
 """System messages whose prefix is remembered."""
 
@@ -40,7 +46,8 @@ class Renderer:
 
     Args:
         tokenizer: a transformers tokenizer with offsets ("fast").
-        template: path of a Jinja file to use instead of the tokenizer's own chat template.
+        template: a Jinja file, or firefly:NAME, to use instead of the tokenizer's own chat
+            template.
         system: system message for conversations that have none.
         max_length: tokens kept of each example by calling the renderer; 0: all.
 
@@ -53,8 +60,13 @@ class Renderer:
         self.tokenizer = tokenizer
         self.system = system
         self.max_length = max_length
-        self._template = ChatTemplate(tokenizer, template)
-        self._encoder = Encoder(tokenizer)
+        name = firefly_name(template, getattr(tokenizer, "chat_template", None))
+        self._firefly = None if name is None else FireflyTemplate(tokenizer, name)
+        if self._firefly is None:
+            self._template = ChatTemplate(tokenizer, template)
+            self._encoder  # noqa: B018  # a tokenizer without offsets is refused here
+        elif template.startswith(SCHEME):
+            self._firefly.announce()
         self._prefixes: dict[str | None, list[int]] = {}
 
     def __call__(self, example: Example) -> Tokens:
@@ -75,10 +87,21 @@ class Renderer:
             return self._completion(example)
         return self._text(example)
 
+    def answered(self, prompt: Sequence[Message], answer: str, origin: Origin = NOWHERE) -> Tokens:
+        """`render` of turns with an answer behind them, of which only the answer is trained.
+
+        Firefly strips the texts of a conversation, but not an answer that is compared with others.
+        """
+        history = tuple(Message(m.role, m.content, trained=False) for m in prompt)
+        conversation = Conversation((*history, Message("assistant", answer)), origin)
+        return self._conversation(conversation, verbatim=True)
+
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """The tokens after which the model writes its next answer."""
-        layout = prompt_layout(self._with_system(tuple(messages)), self._template)
-        return self._encode(layout)[0]
+        whole = self._with_system(tuple(messages))
+        if self._firefly:
+            return self._firefly.encode(self._firefly.segments(whole))[0]
+        return self._encode(prompt_layout(whole, self._template))[0]
 
     def text_prompt_ids(self, prompt: str) -> list[int]:
         """The tokens of a raw prompt, as a `Completion` begins with them."""
@@ -86,6 +109,8 @@ class Renderer:
 
     def end_ids(self) -> list[int]:
         """The tokens that end an answer: the tokenizer's end token, the template's end mark."""
+        if self._firefly:
+            return self._firefly.end_ids()
         ids = set(self._encoder.end)
         probe = Conversation((Message("user", "a"), Message("assistant", "b")))
         try:
@@ -95,10 +120,19 @@ class Renderer:
         last = int(tokens.ids[tokens.trained][-1])
         return sorted(ids | ({last} & set(self.tokenizer.added_tokens_decoder)))
 
-    def _conversation(self, example: Conversation) -> Tokens:
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.tokenizer)
+
+    def _conversation(self, example: Conversation, *, verbatim: bool = False) -> Tokens:
         messages = self._with_system(example.messages)
-        layout = training_layout(replace(example, messages=messages), self._template)
-        ids, trained = self._encode(layout)
+        whole = replace(example, messages=messages)
+        if self._firefly:
+            kept = messages[: last_trained(whole) + 1]
+            segments = self._firefly.segments(kept, origin=example.origin, verbatim=verbatim)
+            ids, trained = self._firefly.encode(segments)
+        else:
+            ids, trained = self._encode(training_layout(whole, self._template))
         length = int(np.flatnonzero(trained)[-1]) + 1 if any(trained) else len(ids)
         prefix = self._known_prefix(messages, ids)
         return _tokens(ids[:length], trained[:length], example, prefix)

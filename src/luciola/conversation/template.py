@@ -1,4 +1,4 @@
-"""A tokenizer's chat template, or one from a Jinja file, as text.
+"""A tokenizer's chat template, one from a Jinja file, or one of Firefly's, as text.
 
 Rendering goes through the tokenizer's own `apply_chat_template`, so that the text is what every
 other program that serves the model renders too. Left out: tools and documents.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from luciola.conversation.firefly.formats import SCHEME
+from luciola.conversation.firefly.source import jinja_source
 from luciola.errors import TemplateError
 from luciola.types import Message, Origin
 
@@ -21,8 +23,8 @@ class ChatTemplate:
 
     Args:
         tokenizer: a transformers tokenizer.
-        path: a Jinja file to use instead of the tokenizer's own template; empty: the tokenizer's
-            own.
+        path: a Jinja file, or firefly:NAME, to use instead of the tokenizer's own template; empty:
+            the tokenizer's own.
 
     Raises: TemplateError if the file cannot be read or is no Jinja template.
     """
@@ -88,12 +90,15 @@ class ChatTemplate:
 
 
 def load_template(path: str) -> str:
-    """The source of a Jinja file, checked for syntax.
+    """The source of a Jinja file, checked for syntax, or of firefly:NAME.
 
     Raises: TemplateError if it cannot be read or parsed.
     """
     from jinja2 import Environment
     from jinja2.exceptions import TemplateSyntaxError
+
+    if path.startswith(SCHEME):
+        return jinja_source(path.removeprefix(SCHEME))
 
     try:
         source = Path(path).read_text(encoding="utf-8")

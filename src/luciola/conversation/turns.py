@@ -53,7 +53,7 @@ def training_layout(conversation: Conversation, template: ChatTemplate) -> Layou
             conversation.
     """
     origin = conversation.origin
-    last = _last_trained(conversation)
+    last = last_trained(conversation)
     messages = conversation.messages[: last + 1]
     text = template.text(messages, prompt=False, origin=origin)
     return Layout(text, tuple(_spans(messages, text, template, origin, closed=True)))
@@ -83,8 +83,11 @@ def single_turns(conversation: Conversation) -> list[Conversation]:
     ]
 
 
-def _last_trained(conversation: Conversation) -> int:
-    """Index of the last message that is trained; an opening answer, which has no prompt, is not."""
+def last_trained(conversation: Conversation) -> int:
+    """Index of the last message that is trained; an opening answer, which has no prompt, is not.
+
+    Raises: DataError if none is.
+    """
     trained = [i for i, message in enumerate(conversation.messages) if i and is_trained(message)]
     if trained:
         return trained[-1]

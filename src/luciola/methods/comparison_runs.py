@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from luciola.config.preference import PreferenceConfig
+from luciola.conversation.template import load_template
 from luciola.methods.comparisons import Comparisons
 from luciola.methods.pairing import ComparisonPlan
 from luciola.methods.preparation import Trainee, adapt, default_micro_tokens
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def use_template(tokenizer: PreTrainedTokenizerBase, config: PreferenceConfig) -> None:
     """The model's folder keeps the template that it was trained with; it was read before."""
     if config.template:
-        tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")
+        tokenizer.chat_template = load_template(config.template)
 
 
 def plan_for(

@@ -14,6 +14,7 @@ from torch import nn
 from luciola.config.ilql import IlqlConfig
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
+from luciola.conversation.template import load_template
 from luciola.data.summary import counted
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
@@ -140,7 +141,7 @@ def run(
     )
     judging = load_metric(metric or config.metric)
     if config.template:  # checked by now; the model's folder keeps it
-        tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")
+        tokenizer.chat_template = load_template(config.template)
     if dry_run:
         return _described(config, logs)
 

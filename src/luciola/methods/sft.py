@@ -15,6 +15,7 @@ from torch import nn
 from luciola.config.sft import SftConfig
 from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping
+from luciola.conversation.template import load_template
 from luciola.data.rows import Row
 from luciola.errors import DataError
 from luciola.methods.base import Plain
@@ -164,7 +165,7 @@ def run(
     config = within_context(config)
     examples = load_examples(config, tokenizer)
     if config.template:  # checked by now; the model's folder keeps it
-        tokenizer.chat_template = Path(config.template).read_text(encoding="utf-8")
+        tokenizer.chat_template = load_template(config.template)
     name = run_name("sft", config.model, config.data[0].path, as_mapping(config))
     return train(config, examples, tokenizer, name, dry_run=dry_run, fresh=fresh, show=show)
 
