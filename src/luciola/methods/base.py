@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
@@ -16,6 +17,10 @@ class Plain:
 
     def __init__(self, roles: nn.Module) -> None:
         self.roles = roles
+
+    def halve(self) -> Sequence[Any] | None:
+        """Micro-batches cannot be made smaller."""
+        return None
 
     def accepts(self, means: Mapping[str, float]) -> bool:
         """Every step is taken."""

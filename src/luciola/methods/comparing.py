@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.comparisons import fingerprint
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
+from luciola.methods.stream import halved
 from luciola.training.method import Term
 from luciola.training.step import Sums
 from luciola.training.world import World
@@ -40,6 +42,15 @@ class Comparing(Plain):
         batches = self.plan.step(self.position)
         self.position += 1
         return batches
+
+    def halve(self) -> list[ComparisonBatch] | None:
+        """The last step again, in rows half as long; a comparison's answers stay together."""
+        batches = self.plan.step(self.position - 1)
+        capacity = halved((one.batch.ids.numel(), one.comparisons) for one in batches)
+        if capacity is None:
+            return None
+        self.plan = replace(self.plan, capacity=capacity)
+        return self.plan.step(self.position - 1)
 
     def weights(self, batch: ComparisonBatch) -> dict[str, float]:
         """Comparisons divide the loss; all tokens are counted for the speed."""
@@ -78,7 +89,11 @@ class Comparing(Plain):
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the data, and which data they are."""
-        return {"position": self.position, "data": self._fingerprint}
+        return {
+            "position": self.position,
+            "data": self._fingerprint,
+            "micro_tokens": self.plan.capacity,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position.
@@ -91,3 +106,5 @@ class Comparing(Plain):
                 remedy="Put the old data back to go on, or begin again with --fresh.",
             )
         self.position = state["position"]
+        capacity = state.get("micro_tokens", self.plan.capacity)
+        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))

@@ -10,6 +10,7 @@ models, rewards per token.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -19,6 +20,7 @@ from luciola.config.ilql import IlqlConfig
 from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.logged import LoggedBatch, LoggedPlan
+from luciola.methods.stream import halved
 from luciola.models.q_heads import QHeads
 from luciola.objectives.ilql import Ilql as Losses
 from luciola.objectives.ilql import ilql_loss, synchronise
@@ -73,6 +75,15 @@ class Ilql(Plain):
         batches = self.plan.step(self.position)
         self.position += 1
         return batches
+
+    def halve(self) -> list[LoggedBatch] | None:
+        """The last step again, in rows half as long."""
+        batches = self.plan.step(self.position - 1)
+        capacity = halved((one.batch.ids.numel(), len(one.origins)) for one in batches)
+        if capacity is None:
+            return None
+        self.plan = replace(self.plan, capacity=capacity)
+        return self.plan.step(self.position - 1)
 
     def weights(self, batch: LoggedBatch) -> dict[str, float]:
         """Actions divide every loss; all tokens are counted for the speed."""
@@ -134,7 +145,12 @@ class Ilql(Plain):
     def state_dict(self) -> dict[str, Any]:
         """The position in the data, which data they are, and the targets."""
         targets = self.heads.target_q_heads.state_dict()
-        return {"position": self.position, "data": self._fingerprint, "targets": targets}
+        return {
+            "position": self.position,
+            "data": self._fingerprint,
+            "targets": targets,
+            "micro_tokens": self.plan.capacity,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position.
@@ -147,6 +163,8 @@ class Ilql(Plain):
                 remedy="Put the old data back to go on, or begin again with --fresh.",
             )
         self.position = state["position"]
+        capacity = state.get("micro_tokens", self.plan.capacity)
+        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))
         with torch.no_grad():
             self.heads.target_q_heads.load_state_dict(state["targets"])
 

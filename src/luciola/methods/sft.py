@@ -6,6 +6,7 @@ The method, and the way from its recipe to a run. Pre-training is the same metho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from luciola.methods.base import Plain
 from luciola.methods.examples import Examples, load_examples
 from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
 from luciola.methods.running import Job, Result, conduct, loop_settings
-from luciola.methods.stream import Plan, fingerprint, lay_out, rows_from, share
+from luciola.methods.stream import Plan, fingerprint, halved, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
 from luciola.models.save import save_model
@@ -75,6 +76,16 @@ class Sft(Plain):
         self.position += 1
         return [Batch.of(row, self.world.device) for row in rows]
 
+    def halve(self) -> list[Batch] | None:
+        """The last step again, in rows half as long."""
+        rows = self.plan[self.position - 1]
+        capacity = halved((row.num_tokens, len(row.examples)) for row in rows)
+        if capacity is None:
+            return None
+        self.plan = replace(self.plan, capacity=capacity)
+        self._rows = None
+        return [Batch.of(row, self.world.device) for row in self.plan[self.position - 1]]
+
     def weights(self, batch: Batch) -> dict[str, float]:
         """Trained tokens divide the loss; all tokens are counted for the speed.
 
@@ -117,7 +128,8 @@ class Sft(Plain):
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the data, and which data they are."""
-        return {"position": self.position, "data": self._data()}
+        capacity = self.plan.capacity
+        return {"position": self.position, "data": self._data(), "micro_tokens": capacity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a position.
@@ -130,6 +142,8 @@ class Sft(Plain):
                 remedy="Put the old data back to go on, or begin again with --fresh.",
             )
         self.position = state["position"]
+        capacity = state.get("micro_tokens", self.plan.capacity)
+        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))
         self._rows = None
 
     def _data(self) -> str:

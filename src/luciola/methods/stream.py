@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal, Protocol
@@ -122,6 +122,16 @@ def share(rows: Sequence[Row], rank: int, size: int) -> list[Row]:
     while len(dealt) % size:
         dealt.append(_without_labels(dealt[-1]))
     return dealt[rank::size]
+
+
+def halved(sizes: Iterable[tuple[int, int]]) -> int | None:
+    """Half the tokens of the largest micro-batch that can be cut; None: none can.
+
+    Args:
+        sizes: tokens of each micro-batch, and how many examples it holds.
+    """
+    largest = max((tokens for tokens, examples in sizes if examples > 1), default=0)
+    return largest // 2 or None
 
 
 def _without_labels(row: Row) -> Row:

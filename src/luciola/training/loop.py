@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol
@@ -17,8 +18,15 @@ from luciola.training.interrupt import Interrupt, interruptible
 from luciola.training.method import B, Method
 from luciola.training.optimizer import Average
 from luciola.training.schedule import Schedule
-from luciola.training.step import optimizer_step
+from luciola.training.step import MicroBatchTooLargeError, optimizer_step
 from luciola.training.world import World
+
+
+def release_memory() -> None:
+    """Give back what the allocator keeps for later, so that other sizes find room."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 class Log(Protocol):
@@ -117,15 +125,7 @@ class Loop(Generic[B]):
                 self._evaluate_at_the_end()
                 break
             self._set_lr()
-            means = optimizer_step(
-                self.method,
-                batches,
-                self.optimizer,
-                self.world,
-                step=self.counters.step,
-                run_seed=self.settings.seed,
-                max_grad_norm=self.settings.max_grad_norm,
-            )
+            means = self._step(batches)
             if self.average is not None:
                 self.average.update()
             self.counters.step += 1
@@ -140,6 +140,31 @@ class Loop(Generic[B]):
             if stop:
                 return "stopped early"
         return "finished"
+
+    def _step(self, batches: Sequence[B]) -> dict[str, float]:
+        """One step, again in smaller micro-batches where memory ran out: the result is the same.
+
+        Raises: MicroBatchTooLargeError where they cannot be smaller, or other processes wait.
+        """
+        while True:
+            try:
+                return optimizer_step(
+                    self.method,
+                    batches,
+                    self.optimizer,
+                    self.world,
+                    step=self.counters.step,
+                    run_seed=self.settings.seed,
+                    max_grad_norm=self.settings.max_grad_norm,
+                )
+            except MicroBatchTooLargeError:
+                smaller = self.method.halve() if self.world.size == 1 else None
+                if smaller is None:
+                    raise
+            parts = f"from {len(batches)} micro-batches to {len(smaller)}"
+            self.log.note(f"out of memory in step {self.counters.step + 1}: {parts}, same result")
+            batches = smaller
+            release_memory()
 
     def _set_lr(self) -> None:
         for group in self.optimizer.param_groups:

@@ -41,6 +41,12 @@ class Method(Protocol[B]):
         """
         ...
 
+    def halve(self) -> Sequence[B] | None:
+        """The step that `next_step` gave last, in micro-batches half as large, as all later ones;
+        None: each holds one example already.
+        """
+        ...
+
     def weights(self, batch: B) -> Mapping[str, float]:
         """What each term is divided by, from masks alone; summed over micro-batches and
         processes.

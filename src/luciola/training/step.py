@@ -14,6 +14,10 @@ from luciola.training.method import B, Method, Term
 from luciola.training.world import World
 
 
+class MicroBatchTooLargeError(torch.OutOfMemoryError):
+    """The device's memory ran out in a forward or backward pass; nothing was changed by it."""
+
+
 class Sums:
     """Terms added up over micro-batches, without their gradients."""
 
@@ -45,18 +49,16 @@ def optimizer_step(
     micro-batches and all processes, known before the first backward: with a mean per micro-batch, a
     token in a short one would count for more than a token in a long one.
 
-    Raises: TrainingError if the loss or the gradient is not a finite number; the weights are
-        untouched then.
+    Raises:
+        TrainingError: the loss or the gradient is not a finite number; the weights are untouched.
+        MicroBatchTooLargeError: memory ran out before the weights were touched.
     """
     totals = world.total(method.weights(batch) for batch in micro_batches)
     sums = Sums()
-    for index, batch in enumerate(micro_batches):
-        torch.manual_seed(seed(run_seed, "noise", step, index, world.rank))
-        last = index + 1 == len(micro_batches)
-        with world.synchronised(method.roles, last=last):
-            terms = method.loss(batch)
-            world.backward(_objective(terms, totals))
-        sums.add(terms)
+    full = _accumulate(method, micro_batches, world, totals, sums, (run_seed, "noise", step))
+    if full:
+        optimizer.zero_grad(set_to_none=True)
+        raise MicroBatchTooLargeError(full)
     means = world.means(sums.terms, totals)
     norm = gradient_norm(optimizer)
     means["grad_norm"] = float(norm)
@@ -75,6 +77,30 @@ def optimizer_step(
     optimizer.zero_grad(set_to_none=True)
     method.after_step(means)  # before the checkpoint, so that it is in the checkpoint
     return means
+
+
+def _accumulate(
+    method: Method[B],
+    micro_batches: Sequence[B],
+    world: World,
+    totals: Mapping[str, float],
+    sums: Sums,
+    address: tuple[int | str, ...],
+) -> str:
+    """Gradients and sums of every micro-batch; returns what torch said where memory ran out, else
+    "". The error itself holds every frame, and with it the tensors that must go.
+    """
+    try:
+        for index, batch in enumerate(micro_batches):
+            torch.manual_seed(seed(*address, index, world.rank))
+            last = index + 1 == len(micro_batches)
+            with world.synchronised(method.roles, last=last):
+                terms = method.loss(batch)
+                world.backward(_objective(terms, totals))
+            sums.add(terms)
+    except torch.OutOfMemoryError as error:
+        return str(error) or "out of memory"
+    return ""
 
 
 def _objective(terms: Mapping[str, Term], totals: Mapping[str, float]) -> Tensor:

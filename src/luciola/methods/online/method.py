@@ -27,7 +27,7 @@ from luciola.methods.online.rhythm import Rhythm
 from luciola.methods.online.sampling import Rollouts
 from luciola.methods.online.scores import rollout_figures, shaped_scores
 from luciola.methods.online.tracing import picture, traced
-from luciola.methods.stream import lay_out, share
+from luciola.methods.stream import halved, lay_out, share
 from luciola.models.batch import Batch
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.objectives.moments import RunningMoments
@@ -102,6 +102,22 @@ class Online(Plain):
             if self.iteration >= self.rhythm.iterations:
                 return None
             self._begin()
+        return self._laid_out()
+
+    def halve(self) -> list[Micro] | None:
+        """The last batch again, in rows half as long."""
+        sizes = [(one.batch.ids.numel(), len(one.batch.examples)) for one in self._laid_out()]
+        if (capacity := halved(sizes)) is None:
+            return None
+        self._limit(capacity)
+        return self._laid_out()
+
+    def _limit(self, capacity: int) -> None:
+        layout = replace(self.feedback.layout, capacity=capacity)
+        self.feedback = replace(self.feedback, layout=layout)
+
+    def _laid_out(self) -> list[Micro]:
+        """This process's share of the batch at the position."""
         experience = self.experience
         assert experience is not None
         members = self.rhythm.members(self.iteration, self.position)
@@ -255,12 +271,15 @@ class Online(Plain):
             "moments": self.moments.state_dict(),
             "said": dict(self.watch.said),
             "first": dict(self.watch.first),
+            "micro_tokens": self.feedback.layout.capacity,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on in the middle of an iteration, or between two."""
         self.iteration, self.position = state["iteration"], state["position"]
         self.step = state["step"]
+        capacity = self.feedback.layout.capacity
+        self._limit(min(capacity, state.get("micro_tokens", capacity)))
         saved = state["experience"]
         self.experience = None if saved is None else Experience.from_state(saved)
         self._flat_figures = state["figures"]
