@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -14,6 +15,7 @@ from luciola.config.ilql import IlqlConfig
 from luciola.config.online import A2cConfig, GrpoConfig, OnlineConfig, PpoConfig, RlooConfig
 from luciola.config.preference import DpoConfig, PreferenceConfig, RewardConfig
 from luciola.config.sft import SftConfig
+from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
     from luciola.methods.running import Result
@@ -48,10 +50,15 @@ def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     """Fine-tune a model on chats, completions or text, with LoRA or in full.
 
     luciola train sft model=smollm2-135m data=chats.jsonl
+
+    A train_args file of Firefly is run as it is, whatever its task_type.
     """
     from luciola.config.load import load
 
     path, overrides = split_words(words or [])
+    if path and _is_train_args(path):
+        _train_args(path, overrides, dry_run=dry_run, fresh=fresh)
+        return
     config = load(SftConfig, path, overrides)
     check_data([*config.data, *config.eval_data])
     check_model(config.model)
@@ -80,6 +87,10 @@ def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
 
     luciola train dpo model=smollm2-135m data=preferences.jsonl
     """
+    path, overrides = split_words(words or [])
+    if path and _is_train_args(path):
+        _train_args(path, overrides, task="dpo", dry_run=dry_run, fresh=fresh)
+        return
     config = _comparisons(DpoConfig, words or [])
     from luciola.methods.dpo import run
 
@@ -103,6 +114,32 @@ def ilql(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> 
     from luciola.methods.ilql_runs import run
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+def _is_train_args(path: Path) -> bool:
+    """Whether a file is one of Firefly's."""
+    from luciola.compat.firefly import is_train_args
+
+    return is_train_args(path)
+
+
+def _train_args(
+    path: Path, overrides: list[str], *, task: str = "", dry_run: bool, fresh: bool
+) -> None:
+    """Run a train_args file of Firefly.
+
+    Args:
+        task: the only one that the command is for; empty: any.
+    """
+    from luciola.compat.firefly import recipe, run
+
+    found, config = recipe(path, overrides)
+    if task and found != task:
+        remedy = f"luciola train sft {path} runs it."
+        raise ConfigError(f"{path}: its task_type is {found}, not {task}", remedy=remedy)
+    check_data([*config.data, *config.eval_data])
+    check_model(config.model)
+    tell(run(found, config, dry_run=dry_run, fresh=fresh))
 
 
 def _comparisons(recipe_class: type[C], words: list[str]) -> C:

@@ -44,15 +44,23 @@ def load(cls: type[C], path: Path | None, overrides: Sequence[str] = ()) -> C:
     return _resolve(cls, sources)
 
 
-def from_mapping(cls: type[C], values: Mapping[str, Any], name: str = "settings") -> C:
+def from_mapping(
+    cls: type[C],
+    values: Mapping[str, Any],
+    name: str = "settings",
+    overrides: Sequence[str] = (),
+) -> C:
     """The recipe of type `cls` from values in Python, with the same shorthands as a file.
 
     Args:
         name: what an error calls the place where the values were given.
+        overrides: `a.b=value` from the command line, which count for more.
 
     Raises: ConfigError.
     """
-    return _resolve(cls, [Source(name, Shaper(cls, name).shaped(values))])
+    given = Shaper(cls, COMMAND_LINE).shaped(parse_overrides(cls, overrides))
+    sources = [Source(name, Shaper(cls, name).shaped(values)), Source(COMMAND_LINE, given)]
+    return _resolve(cls, sources)
 
 
 def read_recipe(path: Path) -> dict[Any, Any]:

@@ -1,0 +1,180 @@
+"""The keys of a train_args file: Firefly's own, and those of transformers' TrainingArguments.
+
+Each has a kind of value. A key that is in neither table is an error. What is left out on purpose:
+keys that would change the result and have no counterpart here (label smoothing, other optimizers'
+arguments), so that they are refused and not passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from luciola.errors import ConfigError
+
+TEXT, WHOLE, NUMBER, SWITCH, ANY = "text", "a whole number", "a number", "true or false", "anything"
+
+OWN = {
+    "max_seq_length": WHOLE,
+    "train_file": TEXT,
+    "model_name_or_path": TEXT,
+    "template_name": TEXT,
+    "eval_file": TEXT,
+    "max_prompt_length": WHOLE,
+    "beta": NUMBER,
+    "tokenize_num_workers": WHOLE,
+    "task_type": TEXT,
+    "train_mode": TEXT,
+    "lora_rank": WHOLE,
+    "lora_alpha": NUMBER,
+    "lora_dropout": NUMBER,
+    "use_unsloth": SWITCH,
+}
+"""Firefly's own keys."""
+
+MEANT = {
+    "output_dir": TEXT,
+    "num_train_epochs": NUMBER,
+    "max_steps": WHOLE,
+    "per_device_train_batch_size": WHOLE,
+    "gradient_accumulation_steps": WHOLE,
+    "learning_rate": NUMBER,
+    "lr_scheduler_type": TEXT,
+    "warmup_steps": NUMBER,
+    "warmup_ratio": NUMBER,
+    "weight_decay": NUMBER,
+    "max_grad_norm": NUMBER,
+    "adam_beta1": NUMBER,
+    "adam_beta2": NUMBER,
+    "optim": TEXT,
+    "gradient_checkpointing": SWITCH,
+    "fp16": SWITCH,
+    "bf16": SWITCH,
+    "seed": WHOLE,
+    "save_strategy": TEXT,
+    "save_steps": NUMBER,
+    "save_total_limit": WHOLE,
+    "eval_strategy": TEXT,
+    "evaluation_strategy": TEXT,
+    "eval_steps": NUMBER,
+    "report_to": ANY,
+    "neftune_noise_alpha": NUMBER,
+    "torch_compile": SWITCH,
+    "full_determinism": SWITCH,
+    "use_cpu": SWITCH,
+    "no_cuda": SWITCH,
+}
+"""Keys of TrainingArguments that a recipe has a setting for."""
+
+WITHOUT_EFFECT = {
+    "tokenize_num_workers": "examples are made in one process, in seconds",
+    "use_unsloth": "the model is the one of transformers",
+    "deepspeed": "one GPU holds the run; see docs/scaling",
+    "logging_steps": "every step is logged",
+    "logging_first_step": "every step is logged",
+    "logging_strategy": "every step is logged",
+    "logging_dir": "figures are in the run's folder",
+    "log_level": "",
+    "disable_tqdm": "progress is shown where there is a terminal",
+    "remove_unused_columns": "",
+    "dataloader_num_workers": "",
+    "dataloader_pin_memory": "",
+    "dataloader_drop_last": "",
+    "dataloader_prefetch_factor": "",
+    "dataloader_persistent_workers": "",
+    "data_seed": "the order follows from seed",
+    "group_by_length": "examples share rows by packing",
+    "ddp_find_unused_parameters": "",
+    "ddp_timeout": "",
+    "ddp_backend": "",
+    "local_rank": "",
+    "overwrite_output_dir": "--fresh begins again",
+    "resume_from_checkpoint": "the same command goes on where it stopped",
+    "do_train": "",
+    "do_eval": "",
+    "do_predict": "",
+    "per_device_eval_batch_size": "",
+    "eval_accumulation_steps": "",
+    "prediction_loss_only": "",
+    "run_name": "",
+    "tf32": "",
+    "fp16_opt_level": "",
+    "fp16_full_eval": "",
+    "bf16_full_eval": "",
+    "half_precision_backend": "",
+    "gradient_checkpointing_kwargs": "",
+    "load_best_model_at_end": "the best by evaluation loss is kept besides",
+    "metric_for_best_model": "",
+    "greater_is_better": "",
+    "save_safetensors": "",
+    "save_only_model": "",
+    "skip_memory_metrics": "",
+    "include_tokens_per_second": "",
+    "auto_find_batch_size": "",
+    "push_to_hub": "nothing leaves the machine",
+    "hub_model_id": "nothing leaves the machine",
+    "hub_token": "nothing leaves the machine",
+    "hub_strategy": "nothing leaves the machine",
+}
+"""Keys that change nothing here, some with the reason."""
+
+REQUIRED = ("model_name_or_path", "train_file", "max_seq_length")
+KNOWN = (*OWN, *MEANT, *WITHOUT_EFFECT)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    TEXT: lambda value: isinstance(value, str),
+    WHOLE: lambda value: _is_number(value) and float(value).is_integer(),
+    NUMBER: _is_number,
+    SWITCH: lambda value: isinstance(value, bool),
+    ANY: lambda value: True,
+}
+
+
+def check_keys(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values that are given, of the right kind; null counts as not given.
+
+    Raises: ConfigError naming the key: unknown, missing, or with a value of another kind.
+    """
+    for key in values:
+        if key not in KNOWN:
+            raise _unknown(key, where)
+    given = {key: value for key, value in values.items() if value is not None}
+    for key in REQUIRED:
+        if key not in given:
+            raise ConfigError(f"{where}: {key} is missing", remedy="Firefly needs it, as we do.")
+    return {key: _checked(key, value, where) for key, value in given.items()}
+
+
+def _checked(key: str, value: Any, where: str) -> Any:
+    kind = OWN.get(key) or MEANT.get(key, ANY)
+    found = _number(value) if kind in (WHOLE, NUMBER) else value
+    if not FITS[kind](found):
+        raise ConfigError(f"{where}: {key} must be {kind}, got {value!r:.80}")
+    return int(found) if kind == WHOLE else found
+
+
+def _number(value: Any) -> Any:
+    """A number that is written as text, as in `"1e-5"`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _unknown(key: str, where: str) -> ConfigError:
+    near = get_close_matches(key, KNOWN, n=1, cutoff=0.7)
+    remedy = (
+        f"Did you mean {near[0]}?"
+        if near
+        else "Neither Firefly nor we have such a setting: take it out, or give ours on the command "
+        "line."
+    )
+    return ConfigError(f"{where}: unknown setting {key!r}", remedy=remedy)
