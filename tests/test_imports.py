@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rollout": GROUND
     | {"config", "models"}
     | {"conversation", "objectives"},  # what a model that was trained with ILQL answers
+    "chat": GROUND | {"config", "conversation", "models", "rollout", "runs"},
     "rewards": GROUND | {"config", "models", "plugins"},
     "training": TRAINING,
     "methods": METHODS,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from luciola.errors import ConfigError
-from luciola.models.load import load_model
+from luciola.models.load import load_model, put_adapter
 from luciola.models.precision import computes_bfloat16
 from luciola.models.quiet import quiet
 from luciola.models.source import Source
@@ -16,12 +17,29 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def load_for_answers(model: str | Source, device: torch.device) -> PreTrainedModel:
+def load_for_answers(
+    model: str | Source,
+    device: torch.device,
+    *,
+    adapter: Path | None = None,
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
     """The model in evaluation mode; an adapter is merged in float32 before anything is rounded.
 
-    Raises: ModelError if the model cannot be loaded.
+    Args:
+        adapter: folder of an adapter to put on it, on top of one that the model comes with.
+        trust_remote_code: run Python code that comes with the model.
+
+    Raises: ModelError if the model cannot be loaded, or the adapter does not fit it.
     """
-    loaded: Any = load_model(model, dtype=torch.float32, device=device)
+    loaded: Any = load_model(
+        model, dtype=torch.float32, device=device, trust_remote_code=trust_remote_code
+    )
+    if adapter is not None:
+        if hasattr(loaded, "peft_config"):
+            with quiet():
+                loaded = loaded.merge_and_unload()
+        loaded = put_adapter(loaded, adapter)
     if hasattr(loaded, "peft_config"):
         with quiet():
             loaded = loaded.merge_and_unload()

@@ -104,7 +104,7 @@ def load_model(
             attention=attention,
             trust_remote_code=trust_remote_code,
         )
-        loaded = _put_adapter(base, source.path)
+        loaded = put_adapter(base, source.path)
     else:
         loaded = _load_plain(source, dtype, _attention(attention), trust_remote_code)
     loaded.to(device)
@@ -159,7 +159,8 @@ def _load_plain(
     return model
 
 
-def _put_adapter(base: PreTrainedModel, folder: Path) -> Any:
+def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
+    """A model with the adapter of a folder on it. Raises: ModelError where it does not fit."""
     from peft import PeftModel
 
     try:

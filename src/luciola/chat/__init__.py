@@ -1,0 +1,1 @@
+"""Talking to a model: conversations, commands, files of prompts, and the text as it comes."""

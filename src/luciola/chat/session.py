@@ -1,0 +1,151 @@
+"""A conversation with a model: its turns, its settings, and what is kept of it. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from luciola.chat.reply import Answers, Reply, Tell
+from luciola.chat.settings import ChatSettings, seed_of
+from luciola.errors import ConfigError, DataError
+from luciola.runs.atomic import write_atomically
+from luciola.types import Message
+
+ROLES = ("system", "user", "assistant", "tool")
+
+
+@dataclass
+class Session:
+    """A conversation as it goes on.
+
+    Args:
+        model: answers.
+        settings: how.
+        system: its system message; empty: the model's own, if it has one.
+        turns: what was said, without the system message.
+        answered: answers given so far, taken back or not; the next one's seed follows from it.
+    """
+
+    model: Answers
+    settings: ChatSettings
+    system: str = ""
+    turns: list[Message] = field(default_factory=list)
+    answered: int = 0
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation from its system message on."""
+        opening = [Message("system", self.system)] if self.system else []
+        return [*opening, *self.turns]
+
+    def ask(self, text: str, tell: Tell | None = None) -> Reply:
+        """Say something and get the answer; both are part of the conversation then.
+
+        Of an answer that was interrupted what was heard is kept; of one that failed, nothing.
+        """
+        self.turns.append(Message("user", text))
+        try:
+            return self._answer(tell)
+        except BaseException:
+            self.turns.pop()
+            raise
+
+    def regenerate(self, tell: Tell | None = None) -> Reply:
+        """Another answer to the last question, in the place of the one that there is.
+
+        Raises: ConfigError if nothing was asked yet.
+        """
+        last = self.turns.pop() if self.turns and self.turns[-1].role == "assistant" else None
+        if not self.turns:
+            raise ConfigError("there is no question yet to be answered again")
+        try:
+            return self._answer(tell)
+        except BaseException:
+            self.turns += [last] if last else []
+            raise
+
+    def _answer(self, tell: Tell | None) -> Reply:
+        number, self.answered = self.answered, self.answered + 1
+        reply = self.model.answer(
+            self.messages, self.settings, seed=seed_of(self.settings, number), tell=tell
+        )
+        if reply.text or reply.finish != "interrupted":
+            self.turns.append(Message("assistant", reply.text))
+        else:
+            self.turns.pop()  # interrupted before a word: as if not asked
+        return reply
+
+    def reset(self) -> None:
+        """Forget what was said; system message and settings stay."""
+        self.turns.clear()
+        self.answered = 0
+
+    def save(self, path: Path) -> None:
+        """One line of JSON, as `luciola train` and `luciola data` read it.
+
+        Raises: StorageError if it cannot be written.
+        """
+        turns = [{"role": turn.role, "content": turn.content} for turn in self.messages]
+        write_atomically(path, json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
+
+    def load(self, path: Path) -> None:
+        """Go on with a saved conversation in the place of this one.
+
+        Raises: DataError if the file is not there, or holds no conversation or several.
+        """
+        lines = [line for line in read_text(path).splitlines() if line.strip()]
+        if len(lines) != 1:
+            raise DataError(
+                f"holds {len(lines)} lines, and a saved conversation is one line of JSON",
+                path=path,
+                remedy="Give a file that /save wrote; --file answers many prompts.",
+            )
+        messages = parse_messages(parse_line(lines[0], path, 1), path, 1)
+        has_system = messages[0].role == "system"
+        self.system = messages[0].content if has_system else ""
+        self.turns = list(messages[1:] if has_system else messages)
+
+
+def read_text(path: Path) -> str:
+    """A file's text. Raises: DataError saying why it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError("there is no such file", path=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read ({error})", path=path) from None
+
+
+def parse_line(text: str, path: Path, line: int) -> Any:
+    """What a line of JSON says. Raises: DataError naming the line."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"is not valid JSON ({error})", path=path, line=line) from None
+
+
+def parse_messages(row: Any, path: Path, line: int) -> tuple[Message, ...]:
+    """The turns of {"messages": [{"role": …, "content": …}, …]}.
+
+    Raises: DataError if it has another shape.
+    """
+    turns = row.get("messages") if isinstance(row, Mapping) else None
+    if not isinstance(turns, Sequence) or not turns or not all(map(_is_turn, turns)):
+        raise DataError(
+            f"must be {{'messages': [{{'role': …, 'content': …}}, …]}}, got {row!r:.80}",
+            path=path,
+            line=line,
+            remedy=f"Roles are {', '.join(ROLES)}; a content is text.",
+        )
+    return tuple(Message(turn["role"], turn["content"]) for turn in turns)
+
+
+def _is_turn(turn: Any) -> bool:
+    return (
+        isinstance(turn, Mapping)
+        and turn.get("role") in ROLES
+        and isinstance(turn.get("content"), str)
+    )
