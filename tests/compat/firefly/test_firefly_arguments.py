@@ -185,7 +185,7 @@ def test_keys_without_effect_are_told_in_one_notice() -> None:
     ]
     assert told == [
         "without effect here: logging_steps (every step is logged), disable_tqdm (progress is "
-        "shown where there is a terminal), deepspeed (one GPU holds the run; see docs/scaling)"
+        "shown where there is a terminal), deepspeed (one GPU holds the run)"
     ]
 
 
@@ -208,7 +208,7 @@ def test_every_known_key_is_read_or_told() -> None:
 def test_trackers_that_are_not_installed_are_told_and_do_not_stop_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    name = "luciola.compat.firefly.arguments.find_spec"
+    name = "luciola.compat.firefly.recording.find_spec"
     monkeypatch.setattr(name, lambda package: package == "wandb")
     assert settings(report_to="tensorboard")["track"] == []
     assert "report_to=tensorboard" in notices(report_to="tensorboard")

@@ -70,7 +70,7 @@ MEANT = {
 WITHOUT_EFFECT = {
     "tokenize_num_workers": "examples are made in one process, in seconds",
     "use_unsloth": "the model is the one of transformers",
-    "deepspeed": "one GPU holds the run; see docs/scaling",
+    "deepspeed": "one GPU holds the run",
     "logging_steps": "every step is logged",
     "logging_first_step": "every step is logged",
     "logging_strategy": "every step is logged",

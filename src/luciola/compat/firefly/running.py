@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luciola.compat.firefly.arguments import Task, read_train_args, translate
+from luciola.compat.firefly.arguments import read_train_args, translate
+from luciola.compat.firefly.tasks import Task
 from luciola.config.load import from_mapping
 from luciola.config.preference import DpoConfig
 from luciola.config.sft import SftConfig
