@@ -1,0 +1,274 @@
+"""An adapter added into its base's weights, layer by layer in float32, and written as a model.
+
+The base is loaded in the type that its files have, never in 4 bits: merging into quantised weights
+rounds the adapter away. What was written is loaded again and must say what base and adapter said.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from luciola.errors import ConfigError, ModelError
+from luciola.models import folders
+from luciola.models.adapter_files import adapter_source, check_mergeable, check_names
+from luciola.models.agreement import (
+    Agreement,
+    check_explained,
+    compare,
+    probe_logits,
+    probe_rows,
+)
+from luciola.models.card import model_card
+from luciola.models.load import base_source, load_config, load_model, load_tokenizer
+from luciola.models.quiet import quiet
+from luciola.models.rounding import Step, float_step
+from luciola.models.save import original_dtype
+from luciola.models.source import Source
+from luciola.runs.atomic import replacing_folder
+
+log = logging.getLogger(__name__)
+
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+SHARD_SIZE = "5GB"
+FADED = 0.5
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What a merge came to.
+
+    Args:
+        folder: where the model is.
+        dtype: of its weights: bf16, fp16 or fp32.
+        size_bytes: of its files.
+        seen: base with adapter against the merged model.
+        rounding: the merged model against itself under noise as large as its rounding.
+        effect: root mean square by which the adapter moves the base's logits.
+    """
+
+    folder: Path
+    dtype: str
+    size_bytes: int
+    seen: Agreement
+    rounding: Agreement
+    effect: float
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model with its adapter in its weights, and what it said on the probe before.
+
+    Args:
+        model: plain transformers, in evaluation mode.
+        tokenizer: of the adapter, or of its base.
+        rows: token ids of the probe.
+        logits: (N, V) float32 of base and adapter, at every position of the probe.
+        effect: root mean square by which the adapter moves the base's logits.
+        rounded: the names of parameters that are now rounded to the model's type.
+    """
+
+    model: Any
+    tokenizer: Any
+    rows: list[list[int]]
+    logits: Tensor
+    effect: float
+    rounded: frozenset[str]
+
+
+def merge(
+    adapter: str | Path, out: str | Path, *, dtype: str = "bf16", trust_remote_code: bool = False
+) -> Merge:
+    """Merge an adapter into its base and write the model, checked, into a new folder.
+
+    Args:
+        adapter: folder of an adapter, or of the run that trained it.
+        out: folder to write; must be new or empty.
+        dtype: of the weights written: bf16, fp16 or fp32.
+        trust_remote_code: run Python code that comes with the base.
+
+    Raises:
+        ConfigError: `out` is not empty, or is the base or the adapter; an unknown dtype.
+        ModelError: no adapter, one that cannot be merged or belongs to another base, or a merged
+            model that does not say what the two said.
+        StorageError: there is no space.
+    """
+    if dtype not in DTYPES:
+        raise ConfigError(f"dtype must be {', '.join(DTYPES)}, got {dtype!r}")
+    source, target = adapter_source(adapter), Path(out).expanduser()
+    check_mergeable(source)
+    base = base_source(source)
+    folders.check_new(target, inputs={"adapter": source.path, "base": base.path})
+    folders.check_space(target, folders.expected_bytes(base, DTYPES[dtype]))
+    adapted = merged_model(source, DTYPES[dtype], trust_remote_code=trust_remote_code)
+    needed = folders.weights_bytes(adapted.model)
+    folders.check_space(target, needed)
+    with replacing_folder(target, needed) as folder:
+        _write(adapted, base, folder)
+        done = _checked(adapted, folder, dtype, trust_remote_code)
+        card = model_card(source, base, replace(done, folder=target))
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return replace(done, folder=target, size_bytes=folders.size_bytes(target))
+
+
+def merged_model(source: Source, dtype: torch.dtype, *, trust_remote_code: bool = False) -> Adapted:
+    """Load base and adapter, listen to both on the probe, and add the one into the other.
+
+    Raises: ModelError as `merge` does.
+    """
+    kept = _check_unquantised(base_source(source))
+    with warnings.catch_warnings():
+        for known in (".*tie_word_embeddings.*", ".*missing adapter keys.*"):  # seen to below
+            warnings.filterwarnings("ignore", known, UserWarning)
+        model: Any = load_model(source, dtype=kept, trust_remote_code=trust_remote_code)
+    check_names(model, source.path)
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+    rows = probe_rows(tokenizer, model)
+    before = probe_logits(model, rows)
+    with model.disable_adapter():
+        effect = compare(probe_logits(model, rows), before).distance
+    plain, touched = _add_layer_by_layer(model, dtype)
+    _check_finite(plain, dtype)
+    rounded = frozenset(n for n, _ in plain.named_parameters()) if kept != dtype else touched
+    return Adapted(plain, tokenizer, rows, before, effect, rounded)
+
+
+def roundings(model: nn.Module, names: frozenset[str], dtype: torch.dtype) -> dict[str, Step]:
+    """The steps of the parameters that were rounded; none where the type is float32."""
+    if dtype == torch.float32:
+        return {}
+    step = float_step(dtype)
+    return {name: step for name, _ in model.named_parameters() if name in names}
+
+
+def _check_unquantised(base: Source) -> torch.dtype:
+    """The type of the base's files.
+
+    Raises: ModelError where they are quantised.
+    """
+    if not base.gguf_file and getattr(load_config(base), "quantization_config", None) is not None:
+        raise ModelError(
+            f"the base {base.location} is stored quantised, and merging into such weights would "
+            "round the adapter away",
+            remedy="Name the same model in 16 bits as base_model_name_or_path in the adapter's "
+            "adapter_config.json.",
+        )
+    return torch.float32 if base.gguf_file else original_dtype(base.location)
+
+
+def _add_layer_by_layer(model: Any, dtype: torch.dtype) -> tuple[Any, frozenset[str]]:
+    """Merge each layer in float32 and round it to `dtype` at once, so that one only is held wide.
+
+    Returns: the plain model, and the names of the parameters that the adapter changed.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    was_tied = _is_tied(model.config)
+    _part_tied_embeddings(model)
+    touched: set[int] = set()
+    with quiet(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*already merged.*", UserWarning)
+        for known in (".*no longer tied.*", ".*tie_word_embeddings.*"):  # _settle_tying sees to it
+            warnings.filterwarnings("ignore", known, UserWarning)
+        for module in list(model.modules()):
+            if isinstance(module, BaseTunerLayer) and not hasattr(module, "modules_to_save"):
+                base = module.get_base_layer()
+                base.float()
+                module.merge(safe_merge=True)
+                base.to(dtype)
+                touched |= {id(p) for p in base.parameters()}
+        plain = model.merge_and_unload()
+    touched |= {id(p) for p in plain.parameters() if p.dtype != dtype}
+    plain.to(dtype)
+    plain.config.dtype = dtype
+    if was_tied:
+        _settle_tying(plain)
+    return plain.eval(), frozenset(n for n, p in plain.named_parameters() if id(p) in touched)
+
+
+def _part_tied_embeddings(model: Any) -> None:
+    """Give the output head weights of its own where an adapter changes one end of a tied pair."""
+    plain = model.get_base_model()
+    ends = [plain.get_input_embeddings(), plain.get_output_embeddings()]
+    if None in ends:
+        return
+    changed = [hasattr(end, "base_layer") or hasattr(end, "modules_to_save") for end in ends]
+    inner, outer = (_inmost(end) for end in ends)
+    if outer.weight is inner.weight and any(changed):
+        outer.weight = nn.Parameter(outer.weight.detach().clone(), requires_grad=False)
+
+
+def _inmost(module: Any) -> Any:
+    while hasattr(module, "base_layer") or hasattr(module, "original_module"):
+        module = getattr(module, "base_layer", None) or module.original_module
+    return module
+
+
+def _settle_tying(model: Any) -> None:
+    """Tie the embeddings again if both ends are equal, else record that they no longer are."""
+    inner, outer = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    stays = inner.shape == outer.shape and torch.equal(inner, outer)
+    if stays:
+        model.get_output_embeddings().weight = inner
+    else:
+        log.warning("the adapter changed one end of tied embeddings: both are written out now")
+        model.all_tied_weights_keys = {}
+    for settings in (model.config, model.config.get_text_config()):
+        settings.tie_word_embeddings = stays
+
+
+def _is_tied(config: Any) -> bool:
+    return bool(config.tie_word_embeddings or config.get_text_config().tie_word_embeddings)
+
+
+def _check_finite(model: nn.Module, dtype: torch.dtype) -> None:
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise ModelError(
+                f"{name} holds numbers that {str(dtype).removeprefix('torch.')} cannot",
+                remedy="Merge with --dtype bf16, whose range is float32's.",
+            )
+
+
+def _write(adapted: Adapted, base: Source, folder: Path) -> None:
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        adapted.model.save_pretrained(str(folder), max_shard_size=SHARD_SIZE)
+        adapted.tokenizer.save_pretrained(str(folder))
+    folders.copy_code(base, adapted.model, folder)
+
+
+def _checked(adapted: Adapted, folder: Path, dtype: str, trust_remote_code: bool) -> Merge:
+    """Listen to what was written, beside noise of its rounding's size.
+
+    Raises: ModelError where it says something else than base and adapter.
+    """
+    type_ = DTYPES[dtype]
+    written: Any = load_model(folder, dtype=type_, trust_remote_code=trust_remote_code)
+    after = probe_logits(written, adapted.rows)
+    noise: Mapping[str, Step] = roundings(written, adapted.rounded, type_)
+    rounding = compare(after, probe_logits(written, adapted.rows, noise=noise))
+    seen = compare(adapted.logits, after)
+    check_explained(seen, rounding, what="the merged model", remedy=_remedy(dtype))
+    if seen.distance > FADED * adapted.effect:
+        log.warning(
+            "rounding to %s moves the logits by %.2g, the adapter itself by %.2g only: "
+            "--dtype fp32 keeps more of it",
+            dtype,
+            seen.distance,
+            adapted.effect,
+        )
+    return Merge(folder, dtype, 0, seen, rounding, adapted.effect)
+
+
+def _remedy(dtype: str) -> str:
+    if dtype == "fp32":
+        return "Nothing was written. The adapter may be of a kind that cannot be merged here."
+    return "Nothing was written. Try --dtype fp32."
