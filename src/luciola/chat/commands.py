@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -23,6 +23,8 @@ class Outcome:
     is_over: bool = False
 
 
+BEFORE_SETTING = re.compile(r"\s+(?=[A-Za-z_]+=)")
+"""Between two settings on a line, whose values may hold spaces."""
 Run = Callable[[Session, str, Tell], Outcome]
 
 
@@ -45,7 +47,8 @@ def perform(line: str, session: Session, tell: Tell) -> Outcome:
     """
     name, _, argument = line.strip().partition(" ")
     if name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
+        begun = [known for known in COMMANDS if known.startswith(name) and len(name) > 1]
+        near = begun or get_close_matches(name, COMMANDS, n=1)
         meant = f"Did you mean {near[0]}?" if near else "/help lists them."
         doubled = f"/{line.strip()[:20]}"
         raise ConfigError(
@@ -56,10 +59,7 @@ def perform(line: str, session: Session, tell: Tell) -> Outcome:
 
 
 def _set(session: Session, argument: str, tell: Tell) -> Outcome:
-    try:
-        words = shlex.split(argument, posix=False)
-    except ValueError as error:
-        raise ConfigError(f"/set {argument}: {str(error).lower()}") from None
+    words = BEFORE_SETTING.split(argument) if argument else []
     settings = changed(session.settings, words)
     session.model.check(settings)
     session.settings = settings

@@ -97,18 +97,19 @@ def check_four_bit(device: str) -> None:
 
 def adapter_source(adapter: str) -> Source:
     """Where an adapter is. Raises: ModelError if the folder holds none."""
-    if not Path(adapter).expanduser().is_dir():
+    path = Path(adapter).expanduser()
+    if not path.is_dir():
         raise ModelError(
             f"there is no adapter {adapter!r}: no such folder",
             remedy=f"Give the folder with {ADAPTER} in it, or a run's folder.",
         )
-    source = resolve(adapter)
-    if not (source.path / ADAPTER).is_file():
-        raise ModelError(
-            f"{adapter} is not an adapter: it has no {ADAPTER}",
-            remedy="A whole model is given as MODEL, without --adapter.",
-        )
-    return source
+    for folder in (path, path / "model"):
+        if (folder / ADAPTER).is_file():
+            return Source(str(folder), None, "folder")
+    raise ModelError(
+        f"{adapter} is not an adapter: it has no {ADAPTER}",
+        remedy="A whole model is given as MODEL, without --adapter.",
+    )
 
 
 def tell_other_base(adapter: Source, source: Source) -> None:
