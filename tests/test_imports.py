@@ -18,7 +18,7 @@ SOURCE = Path(luciola.__file__).parent
 GROUND = {"errors", "types", "seeds"}
 TRAINING = GROUND | {"config", "runs"}
 BELOW_METHODS = {"training", "objectives", "rollout", "models", "data", "conversation", "rewards"}
-BELOW_METHODS |= {"plugins"}
+BELOW_METHODS |= {"plugins", "memory"}
 METHODS = TRAINING | BELOW_METHODS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": TRAINING,
     "methods": METHODS,
     "tasks": GROUND | {"models", "runs"},
-    "memory": GROUND | {"config", "models", "methods"},
+    "memory": GROUND | {"models"},  # of a module and a loss, whatever recipe they are from
     "specialist": METHODS | {"methods", "sql"},
     "demo": METHODS | {"methods", "sql", "specialist"},
     "compat": METHODS | {"methods"},

@@ -9,9 +9,10 @@ import torch
 
 from luciola.config.preference import PreferenceConfig
 from luciola.conversation.template import load_template
+from luciola.methods.capacity import micro_tokens
 from luciola.methods.comparisons import Comparisons
 from luciola.methods.pairing import ComparisonPlan
-from luciola.methods.preparation import Trainee, adapt, default_micro_tokens
+from luciola.methods.preparation import Trainee, adapt
 from luciola.methods.running import Result
 from luciola.models.adapters import count_parameters
 from luciola.models.empty import empty_model
@@ -37,7 +38,7 @@ def plan_for(
         epochs=config.epochs,
         max_steps=config.max_steps,
         kind=trainee.kind,
-        capacity=config.micro_tokens or default_micro_tokens(world.device),
+        capacity=micro_tokens(config, world),
         scored=scored,
         device=world.device,
         rank=world.rank,

@@ -16,6 +16,7 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.conversation.template import load_template
 from luciola.data.summary import counted
+from luciola.methods.capacity import micro_tokens
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
 from luciola.methods.logged import LoggedPlan, Logs, load_logs
@@ -26,7 +27,6 @@ from luciola.methods.preparation import (
     adapt,
     choose_packing,
     compile_layers,
-    default_micro_tokens,
     load,
     make_deterministic,
 )
@@ -212,7 +212,7 @@ def _plan(
         epochs=config.epochs,
         max_steps=config.max_steps,
         kind=trainee.kind,
-        capacity=config.micro_tokens or min(most, default_micro_tokens(device)),
+        capacity=config.micro_tokens or min(most, micro_tokens(config, world)),
         device=device,
         rank=world.rank,
         size=world.size,

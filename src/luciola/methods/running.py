@@ -15,6 +15,7 @@ from torch import nn
 from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping, to_yaml
 from luciola.data.summary import counted
+from luciola.methods.capacity import explained
 from luciola.methods.preparation import Trainee, average_for
 from luciola.runs.folder import RUNS, RunFolder
 from luciola.runs.progress import Progress
@@ -25,6 +26,7 @@ from luciola.training.loop import Loop, LoopSettings, Outcome
 from luciola.training.method import Method
 from luciola.training.optimizer import build_optimizer
 from luciola.training.schedule import Schedule
+from luciola.training.step import MicroBatchTooLargeError
 from luciola.training.world import World
 
 log = logging.getLogger(__name__)
@@ -194,7 +196,10 @@ def carry_out(
             log=RunLog(run, progress, trackers),
             average=average_for(config, job.trainee),
         )
-        outcome = loop.run()
+        try:
+            outcome = loop.run()
+        except MicroBatchTooLargeError as error:
+            raise explained(config, error, world.size) or error from None
     for tracker in trackers:
         tracker.close()
     if outcome.ending == "interrupted":

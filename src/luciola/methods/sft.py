@@ -20,8 +20,9 @@ from luciola.conversation.template import load_template
 from luciola.data.rows import Row
 from luciola.errors import DataError
 from luciola.methods.base import Plain
+from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
-from luciola.methods.preparation import Trainee, default_micro_tokens, describe_plan, prepare
+from luciola.methods.preparation import Trainee, describe_plan, prepare
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.stream import Plan, fingerprint, halved, lay_out, rows_from, share
 from luciola.models.batch import Batch
@@ -232,7 +233,9 @@ def build(
     config: TrainingConfig, examples: Examples, trainee: Trainee, world: World, *, workers: int = 0
 ) -> Sft:
     """The method of a recipe over a model that is ready."""
-    capacity = config.micro_tokens or default_micro_tokens(world.device)
+    figures = examples.statistics
+    share = figures.trained / max(figures.tokens, 1)
+    capacity = micro_tokens(config, world, trained_share=share)
     plan = Plan(
         source=examples.source,
         order=examples.order,

@@ -14,6 +14,7 @@ from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoC
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
+from luciola.methods.capacity import micro_tokens
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.feedback import Feedback, Layout
@@ -21,9 +22,6 @@ from luciola.methods.online.introduction import introduction, plan_text
 from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
-from luciola.methods.preparation import (
-    default_micro_tokens,
-)
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
@@ -133,7 +131,7 @@ def run(
         trainee, rollouts = prepare(config, world, tokenizer, renderer, reward)
         roles = world.unwrap(trainee.roles)
         assert isinstance(roles, ActorCritic)
-        capacity = config.micro_tokens or default_micro_tokens(world.device)
+        capacity = micro_tokens(config, world)
         feedback = Feedback(
             roles,
             Layout(trainee.kind, capacity),

@@ -1,0 +1,92 @@
+"""What `luciola plan` says: the table, what fits, and what would make it fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from luciola.config.training import TrainingConfig
+from luciola.memory.cards import Card
+from luciola.memory.forecast import Forecast, gib, table
+from luciola.memory.simulation import Load
+from luciola.methods.planning import Planner, remedies
+from luciola.methods.preparation import default_micro_tokens
+
+
+def describe(
+    method: str, config: TrainingConfig, card: Card | None, *, measured: bool = False
+) -> str:
+    """The forecast of a recipe as a person reads it.
+
+    Args:
+        card: to fit; None: there is none at hand and none was named.
+        measured: run the largest step on this machine and compare.
+    """
+    planner = Planner(config, has_bfloat16=card is None or card.has_bfloat16)
+    fitting = None if card is None else planner.largest_fitting(card)
+    tokens = config.micro_tokens or fitting or default_tokens(config, card)
+    forecast = planner.forecast(tokens)
+    figures = measure(config, planner, tokens) if measured else None
+    kind = "bf16" if planner.autocast else "fp32"
+    lines = [
+        f"memory of {method} of {config.model}, {config.adapter}, {kind}, "
+        f"micro_tokens={tokens:,}, predicted",
+        table(forecast, card, figures),
+        *recommendations(config, planner, forecast, card, fitting),
+    ]
+    if measured and not torch.cuda.is_available():
+        lines.append("there is no GPU here: only what lasts was measured, not the step's peak")
+    return "\n".join(lines)
+
+
+def default_tokens(config: TrainingConfig, card: Card | None) -> int:
+    """What the trainer would take without a forecast; one full example where nothing fits."""
+    if card is not None:
+        return config.max_length
+    return default_micro_tokens(torch.device("cpu"))
+
+
+def recommendations(
+    config: TrainingConfig,
+    planner: Planner,
+    forecast: Forecast,
+    card: Card | None,
+    fitting: int | None,
+) -> list[str]:
+    """What to set on this card."""
+    if card is None:
+        return ["there is no GPU here; name one to see what fits: --card 24GB"]
+    if fitting is not None and forecast.fits(card):
+        if not config.micro_tokens:
+            return [f"micro_tokens={fitting:,} is the largest that fits; the trainer takes it"]
+        return [f"the largest micro_tokens that fits: {fitting:,}"]
+    if fitting is not None:
+        return [f"set micro_tokens={fitting}, the largest that fits, or leave it out"]
+    one = planner.forecast(config.max_length)
+    saved = remedies(config, one.peak, planner)
+    if not saved:
+        return ["not even one example fits; take a smaller model or max_length"]
+    room = card.usable_bytes
+    lines = ["not even one example fits; what would save memory, cheapest first:"]
+    for text, size in saved:
+        enough = "fits then" if one.peak - size <= room else "not enough alone"
+        lines.append(f"  {text:24} -{gib(size)}, {enough}")
+    return lines
+
+
+def measure(config: TrainingConfig, planner: Planner, tokens: int) -> dict[str, int]:
+    """Bytes by part of the largest step on this machine."""
+    from luciola.methods.measuring import measure_step
+    from luciola.models.attention import NAME, register
+    from luciola.models.load import load_model
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    half = planner.autocast and config.adapter != "full"
+    dtype = torch.bfloat16 if half else torch.float32
+
+    def load() -> Any:
+        return load_model(config.model, dtype=dtype, device=device, attention=register() or NAME)
+
+    accumulates = planner.accumulates(tokens)
+    return measure_step(config, load, Load(tokens, tokens, accumulates), autocast=planner.autocast)
