@@ -189,6 +189,13 @@ def test_keys_without_effect_are_told_in_one_notice() -> None:
     ]
 
 
+def test_keys_of_another_task_or_mode_are_told() -> None:
+    assert notices(lora_rank=8, beta=0.2).splitlines()[-1] == (
+        "without effect here: beta, lora_rank"
+    )
+    assert "without effect" not in notices(train_mode="lora", lora_rank=8)
+
+
 def test_every_known_key_is_read_or_told() -> None:
     """A key that is neither would be passed over in silence."""
     for key in {*OWN, *MEANT} - set(LEAST) - {"fp16"}:

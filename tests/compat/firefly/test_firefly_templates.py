@@ -170,6 +170,11 @@ def test_every_answer_ends_with_a_token_that_ends_answers(name: str, every_famil
     assert last in ends
 
 
+def test_chatglm3_also_stops_where_it_would_go_on_as_the_user(every_family: Any) -> None:
+    ends = Renderer(every_family, template="firefly:chatglm3").end_ids()
+    assert every_family.convert_ids_to_tokens(ends) == ["</s>", "<|user|>"]
+
+
 def test_pieces_share_no_token(every_family: Any) -> None:
     """`]H` is one token of this tokenizer, but `[/INST]` and `Hello` are tokenised apart."""
     tokens = Renderer(every_family, template="firefly:mistral").render(conversation(TURNS))

@@ -20,6 +20,7 @@ from luciola.compat.firefly.page import Page
 from luciola.compat.firefly.recording import recording
 from luciola.compat.firefly.tasks import TASK_PARTS, TASKS, Task
 
+LORA_KEYS = ("lora_rank", "lora_alpha", "lora_dropout")
 RENAMED = {
     "model_name_or_path": "model",
     "train_file": "data",
@@ -102,6 +103,8 @@ def _without_effect(page: Page, task: Task) -> None:
     """One notice for all keys that change nothing."""
     idle = [key for key in page.values if key in WITHOUT_EFFECT]
     idle += [key for key in ("beta", "max_prompt_length") if task != "dpo" and key in page.values]
+    if page.settings["adapter"] == "full":
+        idle += [key for key in LORA_KEYS if key in page.values]
     if task == "pretrain" and page.get("template_name", ""):
         idle.append("template_name")
     if not page.get("eval_file", ""):

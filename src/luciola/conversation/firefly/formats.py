@@ -55,6 +55,7 @@ class Format:
         default: the system message of conversations without one; None: none is put in.
         stop: the text that ends an answer; None: the tokenizer's end token.
         opening: what every conversation begins with.
+        also_ends: tokens that end an answer besides, as the model may go on with the next role.
         departs: what differs from the model's own template; empty: nothing that is known.
     """
 
@@ -64,6 +65,7 @@ class Format:
     default: str | None = None
     stop: str | None = "</s>"
     opening: tuple[Special, ...] = ()
+    also_ends: tuple[Special, ...] = ()
     departs: str = ""
 
     @property
@@ -177,6 +179,7 @@ FORMATS: dict[str, Format] = {
         (Special("<|system|>", "SYSTEM"), CONTENT),
         CHATGLM3,
         opening=GLM_OPENING,
+        also_ends=(Special("<|user|>", "USER"), Special("<|observation|>", "OBSERVATION")),
         departs="no line break after the role tokens, and answers end with the end token",
     ),
     "ziya2": _plain("<human>:{} <bot>:", "{}</s>"),

@@ -8,6 +8,7 @@ are stripped.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -102,7 +103,8 @@ class FireflyTemplate:
         if self.format.stop and not self._ends_by_id():
             stop = self._ids(self.format.stop)
             ids |= set(stop) if len(stop) == 1 else set()
-        return sorted(ids)
+        others = [self._find(special) for special in self.format.also_ends]
+        return sorted(ids | {other for other in others if other is not None})
 
     def _head(self, given: str | None) -> Iterator[Segment]:
         if self.format.opening:
@@ -161,20 +163,28 @@ class FireflyTemplate:
         return ids
 
     def _id(self, special: Special) -> int:
-        if special.token:
-            command = getattr(self._tokenizer, "get_command", None)
-            found = (command or self._tokenizer.convert_tokens_to_ids)(special.token)
-        else:
-            found = self._tokenizer.eos_token_id
-        if found is None or (special.token and found == self._tokenizer.unk_token_id):
+        found = self._find(special)
+        if found is None:
             what = special.token or "end"
             raise TemplateError(
                 f"{SCHEME}{self.name} needs the token {what}, which this model's tokenizer lacks",
                 remedy="Take the template of the model's own family.",
             )
-        return int(found)
+        return found
+
+    def _find(self, special: Special) -> int | None:
+        """The id of a special token; None where the tokenizer lacks it."""
+        if not special.token:
+            found = self._tokenizer.eos_token_id
+        elif command := getattr(self._tokenizer, "get_command", None):
+            found = command(special.token)
+        else:
+            found = self._tokenizer.convert_tokens_to_ids(special.token)
+            found = None if found == self._tokenizer.unk_token_id else found
+        return None if found is None else int(found)
 
 
 @cache
 def _say_once(text: str) -> None:
-    log.warning("%s", text)
+    if os.environ.get("RANK", "0") == "0":
+        log.warning("%s", text)
