@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from luciola.chat.settings import ChatSettings, changed
 from luciola.cli import chat as command
 from luciola.cli.main import main
 
@@ -131,3 +134,18 @@ def test_mistakes_are_told(folder: Path, capsys: Capture, words: list[str], told
     shown = capsys.readouterr()
     assert told in shown.err
     assert "Traceback" not in shown.err
+
+
+def test_the_commands_and_settings_in_the_page_are_understood() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decoding.md").read_text()
+    lines = re.findall(r"^luciola chat (.+?)(?:\s{3,}.*)?$", page, re.MULTILINE)
+    lines += re.findall(r"`luciola chat (\S+ .+)`", page)
+    settings = re.findall(r"`([a-z_]+=[^`…]*)`", page)
+    known = [line for line in settings if line not in ("watch=",)]
+    assert len(lines) >= 8
+    assert len(known) >= 12
+    for line in [*lines, *known]:
+        words = shlex.split(line)
+        changed(ChatSettings(), [word for word in words if command.SETTING.fullmatch(word)])
+        flags = {word for word in words if word.startswith("--")}
+        assert flags <= {"--system", "--adapter", "--four-bit", "--file", "--out"}
