@@ -101,13 +101,16 @@ class Beams:
         totals = torch.tensor([beam.total for beam in running], device=logprobs.device)
         flat = (logprobs + totals[:, None]).flatten()
         best = flat.topk(min(max(2, factor) * self.width, len(flat)))
+        own = logprobs.flatten()[best.indices].tolist()
         continued = []
-        for total, index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        for total, index, logprob in zip(
+            best.values.tolist(), best.indices.tolist(), own, strict=True
+        ):
             source, token = divmod(index, logprobs.shape[-1])
             before = running[source]
             if total > -torch.inf:
-                own = (*before.logprobs, float(logprobs[source, token]))
-                continued.append(Beam((*before.ids, token), own, total, None, source))
+                values = (*before.logprobs, logprob)
+                continued.append(Beam((*before.ids, token), values, total, None, source))
         return continued
 
     def _step(
