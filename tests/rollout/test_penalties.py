@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from transformers import (
     LlamaForCausalLM,
     LogitsProcessorList,
@@ -176,3 +178,27 @@ def test_who_watches_hears_every_token_of_every_answer(
 
     samples = NaiveSampler(model, end_ids=[END], stride=3, watch=watch).sample(requests_())
     assert [tuple(heard[place]) for place in range(len(samples))] == [s.ids for s in samples]
+
+
+class OnlyTwo:
+    """Allows tokens 3 and 4."""
+
+    def start(self, rows: int) -> int:
+        return 0
+
+    def bitmask(self, state: int) -> NDArray[np.int32]:
+        return np.array([[0b11000, 0]], np.int32)
+
+    def advance(self, state: int, tokens: NDArray[np.int64]) -> int:
+        return 0
+
+
+def test_a_constraint_is_stronger_than_ngrams(model: LlamaForCausalLM) -> None:
+    """Each of the two comes once; then no allowed token is new, and the n-grams give way."""
+    settings = Sampling(6, no_repeat_ngram=1)
+    request = Request([0, 1], sampling=settings, constraint=OnlyTwo())
+    sample = NaiveSampler(model, end_ids=[END]).sample([request])[0]
+    assert set(sample.ids[:2]) == {3, 4}
+    assert set(sample.ids) == {3, 4}
+    assert len(sample.ids) == 6
+    assert np.isfinite(sample.logprobs).all()

@@ -19,10 +19,12 @@ from transformers import (
 )
 
 from luciola.errors import ConfigError
+from luciola.models.q_heads import heads_for
 from luciola.rollout.beam import Beams
-from luciola.rollout.contrastive import Contrastive
+from luciola.rollout.contrastive import Contrastive, states_of
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.searching import SearchSampler, Strategy
+from luciola.rollout.steering import Advantage
 from luciola.types import Request, Sample, Sampling
 
 END = 40
@@ -206,3 +208,19 @@ def test_what_a_search_cannot_do_is_refused(model: LlamaForCausalLM) -> None:
         Contrastive(1.5)
     with pytest.raises(ConfigError, match="stop strings"):
         search(model, Contrastive(), Request([1], stop=("a",)))
+
+
+def test_searches_follow_the_heads_of_ilql(model: LlamaForCausalLM, prompts: Prompts) -> None:
+    """Without contrast the search is greedy, and its logits are those that the heads changed."""
+    heads = heads_for(model, two_qs=True, run_seed=2)
+    request = Request(prompts[0], sampling=Sampling(12))
+    steering = Advantage(heads, 30.0)
+    greedy = NaiveSampler(model, end_ids=[END], steering=steering).sample([request])[0]
+    plain = NaiveSampler(model, end_ids=[END]).sample([request])[0]
+    found = search(model, Contrastive(0.0, 3), request, steering=steering)[0]
+    assert list(found.ids) == list(greedy.ids) != list(plain.ids)
+
+
+def test_contrast_needs_a_body_whose_states_can_be_seen(model: LlamaForCausalLM) -> None:
+    with pytest.raises(ConfigError, match="of LlamaModel is not known"), states_of(model.model):
+        pass

@@ -21,11 +21,15 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from luciola.models.q_heads import calls_of, output_head
+from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.rollout.cache import ROOM, Prefix, growing
 from luciola.rollout.steering import Steering
 
 PREFILL_TOKENS = 1 << 15
 """Most tokens of one forward pass over prompts, padding included; bounds its memory."""
+
+CACHES = ("past_key_values", "cache_params", "state")
+"""What models call what they keep between two tokens."""
 
 
 class Batch(Protocol):
@@ -52,9 +56,10 @@ class Forward:
         weight: Tensor = embeddings.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.last_position = context_length(model)
-        self.options: dict[str, Any] = {"use_cache": True}
-        base: Any = getattr(model, "get_base_model", lambda: model)()  # inside an adapter
-        if "logits_to_keep" in inspect.signature(base.forward).parameters:
+        taken = arguments_of(model)
+        self.cache_name = next((name for name in CACHES if name in taken), None)
+        self.options: dict[str, Any] = {"use_cache": self.cache_name is not None}
+        if "logits_to_keep" in taken:
             self.options["logits_to_keep"] = 1
 
     def __call__(
@@ -62,18 +67,33 @@ class Forward:
     ) -> tuple[Tensor, Any]:
         """Logits (B, V) after ids (B, T) at `positions` (B, T), and the cache.
 
-        `bias` is an additive mask (B, 1, T, all keys), which every attention takes as it is.
+        `bias` is an additive mask (B, 1, T, all keys), which every attention takes as it is. Of a
+        model without a cache all tokens so far are kept in its place, and computed again.
         """
+        if self.cache_name is None:
+            ids = ids if cache is None else torch.cat([cache, ids], 1)
+            positions = torch.arange(ids.shape[1], device=ids.device)[None].expand_as(ids)
         if self.last_position is not None:
             positions = positions.clamp(max=self.last_position - 1)  # rows already finished run on
         inputs = {"input_ids": ids, "position_ids": positions, "attention_mask": bias}
+        if self.cache_name is not None:
+            inputs[self.cache_name] = cache
         if self.steering is None:
-            out = self.model(**inputs, past_key_values=cache, **self.options)
-            return out.logits[:, -1], out.past_key_values
+            out = self.model(**inputs, **self.options)
+            return out.logits[:, -1], self._kept(out, ids)
         with calls_of(output_head(self.model)) as calls:
-            out = self.model(**inputs, past_key_values=cache, **self.options)
+            out = self.model(**inputs, **self.options)
         scores = self.steering.scores(out.logits[:, -1], calls[-1][:, -1], ids[:, -1])
-        return scores, out.past_key_values
+        return scores, self._kept(out, ids)
+
+    def _kept(self, out: Any, ids: Tensor) -> Any:
+        return ids if self.cache_name is None else out[self.cache_name]
+
+
+def arguments_of(model: PreTrainedModel) -> frozenset[str]:
+    """Names that a model's forward pass takes, also inside an adapter."""
+    base: Any = getattr(model, "get_base_model", lambda: model)()
+    return frozenset(inspect.signature(base.forward).parameters)
 
 
 def context_length(model: PreTrainedModel) -> int | None:
@@ -84,6 +104,10 @@ def context_length(model: PreTrainedModel) -> int | None:
 
 def longest_exact(model: PreTrainedModel) -> int:
     """Up to how many cache slots padding and shared prefixes are exact; 0: never, 2^62: always."""
+    if not {"position_ids", "past_key_values"} <= arguments_of(model):
+        return 0  # it counts positions itself, padding included
+    if has_virtual_tokens(model):
+        return 0  # they stand before the text, where padding and prefixes would be
     layers = DynamicCache(config=model.config).layers
     if not layers:
         return 0

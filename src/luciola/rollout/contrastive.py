@@ -97,13 +97,22 @@ def unit(states: Tensor) -> Tensor:
 
 @contextmanager
 def states_of(model: Any) -> Iterator[list[Tensor]]:
-    """Within it, the last states (B, T, H) of each forward pass of the model's body are kept."""
+    """Within it, the last states (B, T, H) of each forward pass of the model's body are kept.
+
+    Raises: ConfigError for a model whose body is no module of its own.
+    """
     seen: list[Tensor] = []
 
     def keep(_: nn.Module, inputs: Any, output: Any) -> None:
         seen.append(output[0])
 
     base = getattr(model, "get_base_model", lambda: model)()  # inside an adapter
+    if base.base_model is base:
+        raise ConfigError(
+            f"contrastive search needs the states of the body, and that of "
+            f"{type(base).__name__} is not known",
+            remedy="Take another strategy: beams, or sampling.",
+        )
     handle = base.base_model.register_forward_hook(keep)
     try:
         yield seen

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from luciola.conversation.render import Renderer
 from luciola.errors import ModelError
+from luciola.models.adapters import merged_if_possible
 from luciola.models.answering import best_device
 from luciola.models.load import load_model, load_tokenizer
 from luciola.models.q_heads import QCard, QHeads, load_heads
-from luciola.models.quiet import quiet
 from luciola.models.source import resolve
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.steering import Advantage
@@ -38,7 +38,7 @@ class IlqlModel:
     """Answers with a language model and the heads that were trained with it.
 
     Args:
-        model: on its device, without adapters.
+        model: on its device; an adapter is in its weights, if its kind has a merge.
         heads: beside it.
         tokenizer: with the chat template that the model was trained with.
         card: how it answers unless told otherwise.
@@ -67,9 +67,7 @@ class IlqlModel:
         if not source.is_local:
             raise ModelError(f"{path} is no folder, so it has no heads of ILQL")
         loaded: Any = load_model(source, dtype=torch.float32, device=best_device(device))
-        if hasattr(loaded, "peft_config"):
-            with quiet():
-                loaded = loaded.merge_and_unload()
+        loaded = merged_if_possible(loaded)
         heads, card = load_heads(source.path, loaded)
         return cls(loaded.eval(), heads, load_tokenizer(source), card)
 
