@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": GROUND
     | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders
     | {"plugins"},  # a function may make the model
+    "export": GROUND | {"models", "runs"},
     "rollout": GROUND
     | {"config", "models"}
     | {"conversation", "objectives"},  # what a model that was trained with ILQL answers

@@ -1,7 +1,6 @@
 """Whether two models say the same: their logits on real text, and how far rounding may move them.
 
-Everything is computed in float32, one text at a time, so that what is seen is the weights and not
-the arithmetic.
+Everything is computed in float32, so that what is seen is the weights and not the arithmetic.
 """
 
 from __future__ import annotations
@@ -85,8 +84,8 @@ def probe_rows(tokenizer: PreTrainedTokenizerBase, model: Any) -> list[list[int]
         raise ModelError(
             f"the tokenizer knows {len(tokenizer):,} tokens, but the model has embeddings for "
             f"{num_rows:,} only",
-            remedy="The vocabulary grew after the adapter was saved: take the tokenizer that the "
-            "adapter was trained with.",
+            remedy="Take the tokenizer that the model or adapter was trained with; it may have "
+            "grown since.",
         )
     return rows
 
@@ -113,12 +112,12 @@ def probe_logits(
         noise: the roundings to imitate, by parameter; see `rounding.in_float32`.
     """
     device = next(model.parameters()).device
+    longest = max(map(len, rows))
+    # What stands to the right of a row cannot change it: no model here looks ahead.
+    ids = torch.tensor([row + row[:1] * (longest - len(row)) for row in map(list, rows)])
     with in_float32(model, noise):
-        parts = [
-            model(input_ids=torch.tensor([row], device=device), use_cache=False).logits[0].cpu()
-            for row in rows
-        ]
-    return torch.cat(parts).float()
+        logits = model(input_ids=ids.to(device), use_cache=False).logits.cpu()
+    return torch.cat([part[: len(row)] for part, row in zip(logits, rows, strict=True)]).float()
 
 
 def compare(before: Tensor, after: Tensor) -> Agreement:

@@ -1,0 +1,180 @@
+"""A model written as one GGUF file, read back, and compared with what it was before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from luciola.errors import ConfigError
+from luciola.export.architecture import architecture_of, rope_factors, rope_of, write_sizes
+from luciola.export.modelfile import modelfile
+from luciola.export.tensors import KINDS, Entry, entries, steps
+from luciola.export.vocabulary import vocabulary_of, write_vocabulary
+from luciola.models import folders
+from luciola.models import gguf as reading
+from luciola.models.adapter_files import check_mergeable
+from luciola.models.agreement import (
+    CHATS,
+    SENTENCES,
+    Agreement,
+    check_explained,
+    compare,
+    probe_logits,
+    probe_rows,
+)
+from luciola.models.load import end_ids, load_model, load_tokenizer
+from luciola.models.merge import merged_model
+from luciola.models.rounding import Step
+from luciola.models.save import original_dtype
+from luciola.models.source import ADAPTER, Source, resolve
+from luciola.runs.atomic import replacing_file, write_atomically
+
+log = logging.getLogger(__name__)
+
+QUANTIZATION_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export came to.
+
+    Args:
+        file: the GGUF file.
+        modelfile: Ollama's, beside it.
+        size_bytes: of the GGUF file.
+        seen: the model against what was read back from the file.
+        rounding: what was read back against itself under noise as large as the rounding.
+        same_tokens: whether the tokenizer read back cuts the probe's texts in the same way.
+    """
+
+    file: Path
+    modelfile: Path
+    size_bytes: int
+    seen: Agreement
+    rounding: Agreement
+    same_tokens: bool
+
+
+def export_gguf(
+    model: str | Path, out: str | Path, *, kind: str = "f16", trust_remote_code: bool = False
+) -> Export:
+    """Write a model as GGUF, with its tokenizer and chat template, and a Modelfile beside it.
+
+    Args:
+        model: bundled name, folder, hub id or GGUF file; an adapter is merged first, in float32.
+        out: the file to write.
+        kind: type of the matrices, f16 or q8_0.
+
+    Raises:
+        ConfigError: an unknown type, or a file that is there already.
+        ModelError: an architecture or tokenizer that cannot be written, or a file that does not
+            say what the model says.
+        StorageError: there is no space.
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"type must be {', '.join(KINDS)}, got {kind!r}")
+    file = Path(out).expanduser()
+    beside = file.with_suffix(".Modelfile")
+    _check_free(file, beside)
+    loaded, tokenizer, rows, before = _load(resolve(model), trust_remote_code)
+    found = list(entries(loaded, architecture_of(loaded), "q8_0" if kind == "q8_0" else "f16"))
+    needed = sum(entry.num_bytes for entry in found)
+    folders.check_space(file, needed)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ends = tokenizer.convert_ids_to_tokens(list(end_ids(tokenizer, loaded)))
+    with replacing_file(file, needed) as temporary:
+        _write(temporary, loaded, tokenizer, found, kind, file.stem)
+        config, noise = loaded.config, steps(found)
+        del loaded, found  # before the file is read back
+        seen, rounding = _compare(temporary, config, rows, before, noise)
+        check_explained(
+            seen, rounding, what="the GGUF file", remedy="Nothing was written: the model uses "
+            "something that this export leaves out.",
+        )  # fmt: skip
+        same = _check_tokens(temporary, tokenizer)
+    write_atomically(beside, modelfile(file.name, tokenizer, ends))
+    return Export(file, beside, file.stat().st_size, seen, rounding, same)
+
+
+def _check_free(*files: Path) -> None:
+    for file in files:
+        if file.exists():
+            raise ConfigError(f"{file} is there already", remedy="Name a new file, or remove it.")
+
+
+def _load(source: Source, trust_remote_code: bool) -> tuple[Any, Any, list[list[int]], Tensor]:
+    """The whole model, its tokenizer, the probe's rows and the logits on them."""
+    if source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file():
+        check_mergeable(source)
+        adapted = merged_model(source, torch.float32, trust_remote_code=trust_remote_code)
+        return adapted.model, adapted.tokenizer, adapted.rows, adapted.logits
+    dtype = torch.float32 if source.gguf_file else original_dtype(source.location)
+    model = load_model(source, dtype=dtype, trust_remote_code=trust_remote_code)
+    architecture_of(model)  # refused before the probe
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+    rows = probe_rows(tokenizer, model)
+    return model, tokenizer, rows, probe_logits(model, rows)
+
+
+def _write(
+    file: Path, model: Any, tokenizer: Any, found: Sequence[Entry], kind: str, name: str
+) -> None:
+    """Write the head, then one tensor after the other, so that one only is held twice."""
+    num_rows = model.get_input_embeddings().weight.shape[0]
+    with closing(gguf.GGUFWriter(file, architecture_of(model).name)) as writer:
+        writer.add_name(name)
+        writer.add_file_type(KINDS[kind])
+        writer.add_quantization_version(QUANTIZATION_VERSION)
+        write_sizes(writer, model.config, num_rows)
+        write_vocabulary(writer, vocabulary_of(tokenizer, num_rows), tokenizer)
+        _write_tensors(writer, rope_factors(model.config), found)
+
+
+def _write_tensors(
+    writer: gguf.GGUFWriter, factors: NDArray[np.float32] | None, found: Sequence[Entry]
+) -> None:
+    if factors is not None:
+        writer.add_tensor_info("rope_freqs.weight", factors.shape, factors.dtype, factors.nbytes)
+    for entry in found:
+        shape, size = entry.byte_shape, entry.num_bytes
+        writer.add_tensor_info(entry.name, shape, np.dtype("uint8"), size, entry.type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for data in [] if factors is None else [factors]:
+        writer.write_tensor_data(data)
+    for entry in found:
+        writer.write_tensor_data(entry.data())
+
+
+def _compare(
+    file: Path, config: Any, rows: list[list[int]], before: Tensor, noise: dict[str, Step]
+) -> tuple[Agreement, Agreement]:
+    """What was read back against the model, and against itself under noise of the rounding."""
+    written: Any = reading.read_model(file)
+    if rope_of(config)["rope_type"] != "default":
+        # transformers reads no rotary scaling from GGUF; llama.cpp does.
+        written.model.rotary_emb = type(written.model.rotary_emb)(config)
+    after = probe_logits(written, rows)
+    return compare(before, after), compare(after, probe_logits(written, rows, noise=noise))
+
+
+def _check_tokens(file: Path, tokenizer: Any) -> bool:
+    """Whether the file's tokenizer cuts the probe's texts alike; a notice where it does not."""
+    read = reading.read_tokenizer(file)
+    texts = [*SENTENCES, *(turn["content"] for chat in CHATS for turn in chat)]
+    for text in texts:
+        if read(text)["input_ids"] != tokenizer(text)["input_ids"]:
+            log.warning("the file's tokenizer, as transformers reads it, cuts %r otherwise", text)
+            return False
+    return True
