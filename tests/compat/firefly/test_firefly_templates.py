@@ -182,6 +182,23 @@ def test_pieces_share_no_token(every_family: Any) -> None:
     assert "]H" in every_family.tokenize("]Hello") and "]H" not in words
 
 
+def test_a_text_and_what_stands_around_it_are_one_piece(every_family: Any) -> None:
+    """`:H` is one token: it joins `<|User|>:` with the question, but not `<|Bot|>:` with `Hello`,
+    which is a piece of its own.
+    """
+    row = conversation([{"human": "Hi", "assistant": "Hello"}])
+    tokens = Renderer(every_family, template="firefly:internlm").render(row)
+    words = every_family.convert_ids_to_tokens(tokens.ids.tolist())
+    assert words.count(":H") == 1
+    assert words[words.index(":H") + 1] == "i"
+
+
+def test_an_empty_system_message_is_not_the_default(every_family: Any) -> None:
+    template = FireflyTemplate(every_family, "qwen")
+    head = template.segments([Message("system", ""), Message("user", "a")])[0]
+    assert str(head) == "<|im_start|>system\n<|im_end|>\n"
+
+
 def test_a_tokenizer_that_keeps_the_template_is_rendered_as_in_training(every_family: Any) -> None:
     row = conversation(TURNS)
     trained = Renderer(every_family, template="firefly:mistral").render(row)
@@ -240,6 +257,14 @@ def test_what_differs_from_the_model_is_said_once(notices: Any, every_family: An
         "firefly:gemma is not the model's own template: "
         "answers end with <eos> instead of <end_of_turn>"
     ]
+
+
+def test_only_the_first_of_several_processes_speaks(
+    notices: Any, every_family: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    Renderer(every_family, template="firefly:gemma")
+    assert not notices.records
 
 
 def test_system_messages_that_are_left_out_are_told_once(notices: Any, every_family: Any) -> None:
