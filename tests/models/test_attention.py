@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, Gemma2Config, MistralConfig
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    GptOssConfig,
+    MistralConfig,
+    MptConfig,
+    MptForCausalLM,
+)
 
 from luciola.data.rows import Row, Tree, packed_rows, padded_rows, tree_rows
 from luciola.models.attention import Layout, computing_dtype
@@ -121,11 +128,28 @@ def test_the_probe_passes_a_sliding_window() -> None:
     assert isolates(model, "tree", vocabulary=97)
 
 
+@pytest.mark.parametrize("kind", ["packed", "tree"])
+def test_soft_caps_and_sinks_are_isolated_and_are_those_of_the_family(kind: str) -> None:
+    """Gemma 2 caps its scores, gpt-oss adds a sink to them; each equals its own eager attention."""
+    for model in (
+        _tiny(Gemma2Config, head_dim=8, attn_logit_softcapping=2.0, sliding_window=16),
+        _tiny(
+            GptOssConfig, head_dim=8, sliding_window=16, num_local_experts=2, num_experts_per_tok=1
+        ),
+    ):
+        assert isolates(model, kind, vocabulary=97)
+        ids = torch.arange(2, 42)[None] * 7 % 97
+        with torch.no_grad():
+            mine = model(ids, use_cache=False).logits
+            model.set_attn_implementation("eager")
+            torch.testing.assert_close(mine, model(ids, use_cache=False).logits)
+
+
 def test_the_probe_refuses_attention_that_cannot_be_isolated() -> None:
-    """Gemma 2 caps its scores softly, which this attention does not do: no error, but no
-    packing.
-    """
-    assert not isolates(_tiny(Gemma2Config, head_dim=8), "packed", vocabulary=97)
+    """MPT adds ALiBi to its scores, in an attention of its own: no error, but no packing."""
+    torch.manual_seed(0)
+    config = MptConfig(d_model=32, n_heads=4, n_layers=2, vocab_size=97, max_seq_len=256)
+    assert not isolates(MptForCausalLM(config).eval(), "packed", vocabulary=97)
 
 
 def _tiny(config_class: Any, **settings: Any) -> Any:

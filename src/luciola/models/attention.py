@@ -93,6 +93,8 @@ def attend(
     dropout: float = 0.0,
     layout: Layout | None = None,
     sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: Tensor | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """The attention function registered with transformers; see the module's docstring.
@@ -103,17 +105,27 @@ def attend(
         dropout: probability of dropping an attention weight.
         layout: None: plain causal attention under `attention_mask`.
         sliding_window: tokens each one sees, itself included; None: all before it.
+        softcap: scores s become softcap · tanh(s / softcap), as in Gemma 2; None: as they are.
+        s_aux: (H,) each head's sink, one more score that takes weight and gives nothing; None:
+            none. gpt-oss has them.
 
     Returns: (B, T, H, D) and None (attention weights are never returned).
-    Raises: ValueError for attention that cannot be isolated here (soft-capped scores, sinks).
+    Raises: ValueError for attention that cannot be isolated here (a position bias).
     """
+    if softcap is not None or s_aux is not None:
+        scores = Scores(scaling or query.shape[-1] ** -0.5, softcap, s_aux)
+        if layout is None:
+            grouped = _repeated(key, query), _repeated(value, query)
+            out = scores.weigh(query, *grouped, _full_mask(attention_mask, query, key), dropout)
+            return out.transpose(1, 2), None
+        _refuse_position_bias(others)
+        window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
+        return _by_segment(query, key, value, layout, scores, dropout, window), None
     if layout is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **others
         )
-    for feature in ("softcap", "s_aux", "position_bias"):
-        if others.get(feature) is not None:
-            raise ValueError(f"packed rows do not support attention with {feature}")
+    _refuse_position_bias(others)
     window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
     kind = computing_dtype(query)
     if query.is_cuda and kind in (torch.bfloat16, torch.float16) and not dropout:
@@ -125,6 +137,58 @@ def attend(
             out = _by_segment(q, k, v, layout, scaling, dropout, window)
             return out.to(query.dtype), None
     return _by_segment(query, key, value, layout, scaling, dropout, window), None
+
+
+def _refuse_position_bias(others: dict[str, Any]) -> None:
+    if others.get("position_bias") is not None:
+        raise ValueError("packed rows do not support attention with position_bias")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How scores become weights where SDPA cannot: (H, T, K) of them are kept in memory.
+
+    Args:
+        scaling: factor on the scores.
+        softcap, sinks: as `attend` says, there `s_aux`.
+    """
+
+    scaling: float
+    softcap: float | None
+    sinks: Tensor | None
+
+    def weigh(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+    ) -> Tensor:
+        """(B, H, T, D) of queries (B, H, T, D), keys and values (B, H, K, D).
+
+        `mask` is bool (True: seen) or added to the scores; broadcast to (B, H, T, K).
+        """
+        scores = (query @ key.transpose(2, 3)).float() * self.scaling
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        if mask is not None and mask.dtype == torch.bool:
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        elif mask is not None:
+            scores = scores + mask
+        if self.sinks is not None:
+            sinks = self.sinks.float()[None, :, None, None].expand(*scores.shape[:3], 1)
+            scores = torch.cat([scores, sinks], -1)
+        weights = scores.softmax(-1).to(value.dtype)[..., : key.shape[2]]
+        return F.dropout(weights, dropout) @ value
+
+
+def _full_mask(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
+    """The mask that SDPA is not given where plain causal attention is meant."""
+    if mask is not None or query.shape[2] == 1:
+        return mask
+    T, K = query.shape[2], key.shape[2]
+    return torch.ones(T, K, dtype=torch.bool, device=query.device).tril(K - T)
+
+
+def _repeated(states: Tensor, query: Tensor) -> Tensor:
+    """(B, H, K, D) of (B, H_kv, K, D): each group's heads share keys and values."""
+    return states.repeat_interleave(query.shape[1] // states.shape[1], 1)
 
 
 def computing_dtype(query: Tensor) -> torch.dtype:
@@ -143,14 +207,16 @@ def _by_segment(
     key: Tensor,
     value: Tensor,
     layout: Layout,
-    scaling: float | None,
+    scores: Scores | float | None,
     dropout: float,
     window: int | None,
 ) -> Tensor:
-    """(1, T, H, D) attention of each segment on its own keys, one SDPA call a segment."""
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    """(1, T, H, D) attention of each segment on its own keys, one call a segment.
+
+    `scores` is the factor on the scores for SDPA, or what is done with them without it.
+    """
+    if query.shape[1] != key.shape[1]:
+        key, value = _repeated(key, query), _repeated(value, query)
     lengths = list(layout.lengths)
     # split, not slices: the gradient of a slice is a whole zero row, that of a split one
     # concatenation
@@ -161,12 +227,23 @@ def _by_segment(
         if parent != ROOT:
             k, v = torch.cat([keys[parent], k], 2), torch.cat([values[parent], v], 2)
         mask = _causal_mask(lengths[index], k.shape[2], window, query.device)
-        piece = F.scaled_dot_product_attention(
-            queries[index], k, v, attn_mask=mask, is_causal=mask is None,
-            dropout_p=dropout, scale=scaling,
-        )  # fmt: skip
-        pieces.append(piece)
+        pieces.append(_piece(queries[index], k, v, mask, scores, dropout))
     return torch.cat(pieces, 2).transpose(1, 2)
+
+
+def _piece(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scores: Scores | float | None,
+    dropout: float,
+) -> Tensor:
+    if isinstance(scores, Scores):
+        return scores.weigh(query, key, value, _full_mask(mask, query, key), dropout)
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scores
+    )
 
 
 def _causal_mask(

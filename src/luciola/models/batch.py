@@ -81,7 +81,7 @@ def model_inputs(batch: Batch) -> dict[str, Any]:
     inputs: dict[str, Any] = {
         "input_ids": batch.ids,
         "position_ids": batch.positions,
-        "attention_mask": batch.mask,
+        "attention_mask": None if batch.mask is None else batch.mask.long(),  # some compute with it
         "use_cache": False,
     }
     if batch.layout is not None:
@@ -99,4 +99,6 @@ def logits_of(model: torch.nn.Module, batch: Batch) -> Tensor:
     """
     kept, inverse = kept_columns(batch)
     logits: Tensor = model(**model_inputs(batch), logits_to_keep=kept).logits
+    if logits.shape[1] != len(kept):  # this family computes them all, whatever it is asked
+        logits = logits[:, kept]
     return pick(batch, logits, inverse)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luciola.errors import ModelError
-from luciola.models import catalogue, gguf, hub
+from luciola.models import catalogue, gguf, hub, implementation
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, CONFIG, Source, resolve
 
@@ -83,7 +83,8 @@ def load_model(
         model: bundled name, folder (of a model, an adapter or a run), GGUF file, or hub id.
         dtype: of the weights; None: float32.
         device: where the weights go.
-        attention: transformers' name of an attention function, or "luciola" for packs and trees.
+        attention: transformers' name of an attention function, or "luciola" for packs and trees;
+            where the family lacks "sdpa" or "luciola" it gets the best that it has.
         trust_remote_code: run Python code that comes with the model.
 
     Raises: ModelError saying what was seen, where, and what to do.
@@ -96,7 +97,7 @@ def load_model(
     if source.gguf_file:
         loaded = gguf.read_model(source.path)
         loaded.to(dtype=dtype)
-        loaded.set_attn_implementation(_attention(attention))
+        loaded.set_attn_implementation(_registered(attention))
     elif source.is_local and (source.path / ADAPTER).is_file():
         base = load_model(
             _base(source.path),
@@ -106,7 +107,7 @@ def load_model(
         )
         loaded = put_adapter(base, source.path)
     else:
-        loaded = _load_plain(source, dtype, _attention(attention), trust_remote_code)
+        loaded = _load_plain(source, dtype, attention, trust_remote_code)
     loaded.to(device)
     return loaded.eval()
 
@@ -135,7 +136,7 @@ def _load_tokenizer(source: Source, trust_remote_code: bool) -> PreTrainedTokeni
 def _load_plain(
     source: Source, dtype: torch.dtype, attention: str, trust_remote_code: bool
 ) -> PreTrainedModel:
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     offline = source.is_local or not hub.is_reachable(source.location)
     if source.is_local:
@@ -147,16 +148,33 @@ def _load_plain(
     with _explaining("model", source, offline):
         config = AutoConfig.from_pretrained(source.location, **options)
         _check_language_model(config, source)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        names = implementation.candidates(config, attention)
+        model, info = _load_with(names, source, dtype, options)
+    _check_complete(info["missing_keys"], source)
+    with quiet():
+        implementation.settle(model)
+    return model
+
+
+def _load_with(
+    names: tuple[str, ...], source: Source, dtype: torch.dtype, options: dict[str, Any]
+) -> Any:
+    """The model with the first of these attention functions that it can be built with."""
+    from transformers import AutoModelForCausalLM
+
+    name, *others = names
+    try:
+        return AutoModelForCausalLM.from_pretrained(
             source.location,
             dtype=dtype,
-            attn_implementation=attention,
+            attn_implementation=_registered(name),
             output_loading_info=True,
             **options,
         )
-    model, info = loaded
-    _check_complete(info["missing_keys"], source)
-    return model
+    except (KeyError, ValueError, ImportError) as error:
+        if not others or not implementation.is_refusal(error, name):
+            raise
+        return _load_with(tuple(others), source, dtype, options)
 
 
 def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
@@ -188,7 +206,7 @@ def _base(adapter: Path) -> Source:
         ) from error
 
 
-def _attention(name: str) -> str:
+def _registered(name: str) -> str:
     if name == "luciola":
         from luciola.models import attention
 
@@ -212,8 +230,11 @@ def check_folder(folder: Path) -> None:
 
 
 def _check_language_model(config: Any, source: Source) -> None:
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
     names = config.architectures or []
-    if names and not any(name.endswith(LANGUAGE_MODELS) for name in names):
+    known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    if names and not any(name.endswith(LANGUAGE_MODELS) or name in known for name in names):
         raise ModelError(
             f"{source.location} is a {names[0]}, not a causal language model",
             remedy="Give a model whose architecture ends in ForCausalLM.",
