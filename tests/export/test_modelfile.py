@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from luciola.export.modelfile import go_template, modelfile, pattern_of
+from luciola.export.vocabulary import vocabulary_of
+from luciola.models import catalogue
+from luciola.models.load import load_tokenizer
 from models_on_disk import build_tokenizer
 
 CHATML = (
@@ -64,3 +67,17 @@ def test_a_model_without_a_template_has_weights_and_ends_only() -> None:
     tokenizer.chat_template = None
     text = modelfile("m.gguf", tokenizer, ["<end>"])
     assert text == 'FROM ./m.gguf\nPARAMETER stop "<end>"\n'
+
+
+@pytest.mark.model
+@pytest.mark.skipif(not catalogue.is_present("smollm2-135m"), reason="the demo model is not here")
+def test_the_real_small_tokenizer_is_taken_over() -> None:
+    tokenizer = load_tokenizer("smollm2-135m")
+    found = vocabulary_of(tokenizer, 49152)
+    assert (found.model, found.splitter) == ("gpt2", "gpt-2")
+    assert found.types.count(3) == 17
+    assert found.merges[0] == "Ġ t"
+    pattern = pattern_of(tokenizer)
+    assert pattern is not None
+    assert pattern.system.startswith("You are a helpful AI assistant")
+    assert pattern.frames["user"].before == "<|im_start|>user\n"

@@ -18,7 +18,6 @@ from exportable_models import build_qwen2, build_sentencepiece, write_changed
 from luciola.errors import ConfigError, ModelError, StorageError
 from luciola.export import tensors, writing
 from luciola.export.writing import export_gguf
-from luciola.models import catalogue
 from luciola.models.load import load_model, load_tokenizer
 from models_on_disk import build_tokenizer
 from support import CHAT_TEMPLATE, build_llama
@@ -179,11 +178,3 @@ def test_numbers_beyond_float16_are_refused(saved: Path, tmp_path: Path) -> None
     model.save_pretrained(saved)
     with pytest.raises(ModelError, match=r"down_proj\.weight holds numbers that float16 cannot"):
         export_gguf(saved, tmp_path / "m.gguf")
-
-
-@pytest.mark.model
-@pytest.mark.skipif(not catalogue.is_present("smollm2-135m"), reason="the demo model is not here")
-def test_the_real_small_model_keeps_its_tokens_and_choices(tmp_path: Path) -> None:
-    done = export_gguf("smollm2-135m", tmp_path / "m.gguf", kind="q8_0")
-    assert done.same_tokens
-    assert done.seen.kl_mean < 0.01
