@@ -16,6 +16,26 @@ from luciola.config.ranges import (
     check_ranges,
 )
 
+Adapter = Literal[
+    "full",
+    "lora",
+    "qlora",
+    "dora",
+    "rslora",
+    "pissa",
+    "ia3",
+    "prefix",
+    "prompt",
+    "ptuning",
+    "houlsby",
+    "pfeiffer",
+    "freeze",
+]
+"""What is trained."""
+LOW_RANK = ("lora", "qlora", "dora", "rslora", "pissa")
+VIRTUAL = ("prefix", "prompt", "ptuning")
+BOTTLENECKS = ("houlsby", "pfeiffer")
+
 
 @dataclass(frozen=True)
 class LoraConfig:
@@ -31,6 +51,28 @@ class LoraConfig:
     """Names of the layers that get an adapter; empty: every linear layer except the output head."""
 
 
+@dataclass(frozen=True)
+class BottleneckSettings:
+    """Adapters behind parts of each layer (adapter=houlsby or pfeiffer)."""
+
+    reduction: Count = 16
+    """The bottleneck is the states' width divided by this."""
+    nonlinearity: Literal["relu", "gelu", "swish"] = "relu"
+    """Between the way down and the way up."""
+
+
+@dataclass(frozen=True)
+class VirtualTokens:
+    """Trained tokens before the text (adapter=prefix, prompt or ptuning)."""
+
+    count: Count = 20
+    """How many; they take room of the context."""
+    hidden: Count = 128
+    """Width of p-tuning's encoder, and of the projection of prefixes."""
+    project: bool = False
+    """Prefixes come out of a two-layer network while they are trained (Li & Liang 2021)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """How a model is trained, whatever the method; recipes add where the data come from."""
@@ -40,10 +82,18 @@ class TrainingConfig:
     out: str = ""
     """Folder of the run; empty: a readable name under runs/."""
 
-    adapter: Literal["full", "lora"] = "lora"
-    """What is trained: every weight, or low-rank adapters."""
+    adapter: Adapter = "lora"
+    """What is trained: every weight, the last layers (freeze), or an adapter of this kind."""
     lora: LoraConfig = field(default_factory=LoraConfig)
-    """Settings of the LoRA adapters."""
+    """Settings of lora, qlora, dora, rslora and pissa; its targets also of ia3."""
+    bottleneck: BottleneckSettings = field(default_factory=BottleneckSettings)
+    """Settings of houlsby and pfeiffer."""
+    virtual: VirtualTokens = field(default_factory=VirtualTokens)
+    """Settings of prefix, prompt and ptuning."""
+    freeze_layers: Count = 2
+    """With adapter=freeze: how many of the last layers are trained."""
+    quantize: Literal["none", "nf4", "int8"] = "none"
+    """How frozen weights are kept on a GPU: 4 or 8 bits; adapter=qlora is LoRA over nf4."""
 
     max_length: Count = 1024
     """Tokens per example; what is longer is cut at the end, with a notice."""
@@ -108,3 +158,47 @@ class TrainingConfig:
         check_ranges(self)
         if not self.model:
             raise SettingError(("model",), "must not be empty")
+        _check_adapter(self)
+
+    @property
+    def quantisation(self) -> Literal["none", "nf4", "int8"]:
+        """How frozen weights are kept; of qlora always nf4."""
+        return "nf4" if self.adapter == "qlora" else self.quantize
+
+
+def _check_adapter(config: TrainingConfig) -> None:
+    """Raises: SettingError for settings that a kind of adapter cannot have."""
+    kind = config.adapter
+    if kind in VIRTUAL and config.packing in ("packed", "tree"):
+        raise SettingError(
+            ("packing",),
+            f"must be padded with adapter={kind}, got {config.packing}: its tokens stand before "
+            "the text of each row",
+            remedy="Leave packing=auto.",
+        )
+    if kind == "prefix" and config.checkpointing:
+        raise SettingError(
+            ("checkpointing",),
+            "must be off with adapter=prefix: the prefix is a cache, which is not recomputed",
+            remedy="Leave it off, or take adapter=prompt or ptuning.",
+        )
+    if kind == "pissa" and config.weight_decay:
+        raise SettingError(
+            ("weight_decay",),
+            "must be 0 with adapter=pissa: half of its matrices stand for the start and stay",
+        )
+    if kind in ("full", "freeze") and config.quantize != "none":
+        raise SettingError(
+            ("quantize",),
+            f"must be none with adapter={kind}, got {config.quantize}: what is trained cannot be "
+            "kept in few bits",
+            remedy="Take adapter=qlora, or another kind of adapter.",
+        )
+    if (kind == "pissa" and config.quantize != "none") or (
+        kind == "qlora" and config.quantize == "int8"
+    ):
+        raise SettingError(
+            ("quantize",),
+            f"cannot be {config.quantize} with adapter={kind}",
+            remedy="For eight bits take adapter=lora quantize=int8.",
+        )

@@ -12,23 +12,30 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from luciola.config.training import TrainingConfig
+from luciola.config.training import VIRTUAL, TrainingConfig
+from luciola.errors import ConfigError
 from luciola.methods.examples import Examples
 from luciola.methods.stream import Kind, Plan
+from luciola.models import pissa
+from luciola.models.adapter_kinds import peft_settings
 from luciola.models.adapters import (
     ParameterCount,
-    attach_lora,
+    attach_adapter,
     continue_adapter,
     count_parameters,
     merged,
+    train_last_layers,
     trained_parameters,
 )
 from luciola.models.attention import NAME as ISOLATING
+from luciola.models.classifier import adapt_classifier, whole_classifier
 from luciola.models.empty import empty_model
 from luciola.models.load import load_model
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
+from luciola.models.quantization import load_quantised
 from luciola.models.roles import Policy
+from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.training.optimizer import Average
 from luciola.training.world import World
 
@@ -103,24 +110,54 @@ def describe_plan(config: TrainingConfig, examples: Examples) -> str:
 def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrainedModel:
     """The base model in the run's weights' type, with attention that can isolate examples."""
     attention = "sdpa" if config.packing == "padded" else ISOLATING
+    if config.quantisation != "none":
+        return load_quantised(config.model, config.quantisation, world.device, attention=attention)
     return load_model(
         config.model, dtype=precision.weights, device=world.device, attention=attention
     )
 
 
 def adapt(model: PreTrainedModel, config: TrainingConfig) -> nn.Module:
-    """Choose what is trained: every weight, or adapters on frozen ones.
+    """Choose what is trained: every weight, the last layers, or an adapter on frozen ones.
 
     A model that comes with an adapter goes on with that one, or takes it into its weights.
     """
     has_adapter = hasattr(model, "peft_config")
-    if config.adapter == "lora":
-        if has_adapter:
-            return continue_adapter(model)
-        return attach_lora(model, config.lora, run_seed=config.seed)
+    if config.adapter not in ("full", "freeze"):
+        return continue_adapter(model) if has_adapter else attach_adapter(model, config)
     whole = merged(model) if has_adapter else model
+    if config.adapter == "freeze":
+        return train_last_layers(whole, config.freeze_layers)
     whole.requires_grad_(True)
     return whole
+
+
+def adapt_scorer(classifier: PreTrainedModel, config: TrainingConfig) -> nn.Module:
+    """The same for a reward model, whose head is always trained.
+
+    Raises: ConfigError for virtual tokens: peft has no classifier of one output behind them.
+    """
+    kind = config.adapter
+    if kind in VIRTUAL:
+        raise ConfigError(
+            f"a reward model cannot be trained with adapter={kind}",
+            remedy="Take adapter=lora, or another that stands in the layers.",
+        )
+    whole = kind in ("full", "freeze")
+    model = adapt_classifier(
+        classifier,
+        config.model,
+        config.lora,
+        full=whole,
+        run_seed=config.seed,
+        settings=None if whole else peft_settings(config, classifier),
+    )
+    if kind == "freeze":
+        train_last_layers(model, config.freeze_layers)
+        whole_classifier(model).score.requires_grad_(True)
+    if kind == "pissa":
+        pissa.begin(model, run_seed=config.seed)
+    return model
 
 
 def choose_packing(
@@ -130,7 +167,7 @@ def choose_packing(
     wanted: Kind = "tree" if shared_prefixes else "packed"
     if config.packing != "auto":
         wanted = config.packing
-    if wanted == "padded":
+    if wanted == "padded" or has_virtual_tokens(model):
         return "padded"
     vocabulary = int(model.config.get_text_config().vocab_size)  # type: ignore[operator, union-attr]
     if isolates(model, wanted, vocabulary=vocabulary, autocast=precision.autocast):

@@ -19,6 +19,7 @@ from luciola.methods.comparisons import load_comparisons
 from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
     Trainee,
+    adapt_scorer,
     choose_packing,
     compile_layers,
     make_deterministic,
@@ -31,7 +32,6 @@ from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import (
     HiddenStates,
     RewardModel,
-    adapt_classifier,
     load_classifier,
 )
 from luciola.models.context import within_context
@@ -139,9 +139,7 @@ def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Tra
     if config.checkpointing:
         classifier.gradient_checkpointing_enable({"use_reentrant": False})
         classifier.enable_input_require_grads()
-    model = adapt_classifier(
-        classifier, config.model, config.lora, full=full, run_seed=config.seed
-    ).train()
+    model = adapt_scorer(classifier, config).train()
     kind = choose_packing(config, HiddenStates(model), precision, shared_prefixes=shared_prefixes)
     if config.compile:
         compile_layers(model)

@@ -9,7 +9,7 @@ copy. Values are read off the states that enter the output head, in float32.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from luciola.models.batch import Batch, kept_columns, logits_of, model_inputs, pick
+from luciola.models.virtual_tokens import has_virtual_tokens
 
 CRITIC = "critic"
 REFERENCE = "reference"
@@ -131,6 +132,11 @@ def using_adapter(model: nn.Module, name: str | None) -> Iterator[None]:
     """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
+    if has_virtual_tokens(model):
+        switched: Any = model
+        with switched.disable_adapter() if name is None else nullcontext():
+            yield
+        return
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     before = [(layer._disable_adapters, layer._active_adapter) for layer in layers]
     for layer in layers:

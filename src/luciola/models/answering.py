@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from luciola.errors import ConfigError
+from luciola.models.adapters import merged, merged_if_possible
 from luciola.models.load import load_model, put_adapter
 from luciola.models.precision import computes_bfloat16
-from luciola.models.quiet import quiet
 from luciola.models.source import Source
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ def load_for_answers(
     adapter: Path | None = None,
     trust_remote_code: bool = False,
 ) -> PreTrainedModel:
-    """The model in evaluation mode; an adapter is merged in float32 before anything is rounded.
+    """The model in evaluation mode; an adapter is merged in float32 before anything is rounded,
+    and stays beside the weights where its kind has no merge.
 
     Args:
         adapter: folder of an adapter to put on it, on top of one that the model comes with.
@@ -37,12 +38,9 @@ def load_for_answers(
     )
     if adapter is not None:
         if hasattr(loaded, "peft_config"):
-            with quiet():
-                loaded = loaded.merge_and_unload()
+            loaded = merged(loaded)
         loaded = put_adapter(loaded, adapter)
-    if hasattr(loaded, "peft_config"):
-        with quiet():
-            loaded = loaded.merge_and_unload()
+    loaded = merged_if_possible(loaded)
     if computes_bfloat16(device):
         loaded.to(torch.bfloat16)
     return loaded.eval()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError, ModelError
-from luciola.models.adapters import adapter_settings
+from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.batch import Batch, logits_of
 from luciola.models.load import base_source, load_config, load_model
 from luciola.models.quiet import quiet
@@ -165,12 +165,21 @@ def fresh_head(width: int, run_seed: int) -> nn.Linear:
 
 
 def adapt_classifier(
-    classifier: PreTrainedModel, model: str, lora: LoraConfig, *, full: bool, run_seed: int
+    classifier: PreTrainedModel,
+    model: str,
+    lora: LoraConfig,
+    *,
+    full: bool,
+    run_seed: int,
+    settings: Any = None,
 ) -> nn.Module:
     """Choose what is trained: all, or the head and adapters on the frozen rest.
 
     An adapter that the model comes with goes into the weights of a full run, else it is what is
     trained on, so that the result is an adapter for the same base.
+
+    Args:
+        settings: the adapter as peft takes it; None: LoRA.
     """
     adapter = _adapter(model)
     if full:
@@ -184,7 +193,7 @@ def adapt_classifier(
         log.warning("training goes on with the adapter in %s; lora settings are not used", adapter)
         return _with_adapter(classifier, adapter)
     torch.manual_seed(seed(run_seed, "adapter"))
-    return _wrapped(classifier, adapter_settings(lora))
+    return _wrapped(classifier, settings or low_rank_settings(lora))
 
 
 def with_trained_adapter(classifier: PreTrainedModel, model: str) -> nn.Module:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,9 +182,18 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
     """A model with the adapter of a folder on it. Raises: ModelError where it does not fit."""
     from peft import PeftModel
 
+    from luciola.models.adapter_weights import fill
+    from luciola.models.bottleneck import register
+    from luciola.models.virtual_tokens import with_own_pass
+
+    register()
     try:
         with quiet():
-            return PeftModel.from_pretrained(base, str(folder), local_files_only=True)
+            with warnings.catch_warnings():  # lost weights are only a warning of peft
+                warnings.filterwarnings("ignore", ".*missing adapter keys.*", UserWarning)
+                adapted = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
+            fill(adapted, folder)
+            return with_own_pass(adapted)
     except Exception as error:  # as in _explaining
         raise ModelError(
             f"the adapter in {folder} does not fit its base {base.name_or_path} ({_line(error)})",

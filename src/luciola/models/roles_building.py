@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from luciola.config.training import LoraConfig
-from luciola.errors import ModelError
+from luciola.errors import ConfigError, ModelError
 from luciola.models.actor_critic import CRITIC, REFERENCE, ActorCritic, body_of, silence_dropout
-from luciola.models.adapters import adapter_settings
+from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.quiet import quiet
+from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.seeds import seed
 
 
@@ -74,7 +75,7 @@ def _score_head(folder: str) -> torch.Tensor:
 def build_roles(
     model: Any,
     *,
-    adapter: Literal["full", "lora"],
+    adapter: str,
     lora: LoraConfig,
     continued: bool,
     critic: Literal["none", "shared", "separate"],
@@ -89,17 +90,26 @@ def build_roles(
         continued: the model came with the adapter that is trained, so that the reference is a copy
             of that adapter and not the base alone.
         reference: a model of its own for the KL; None: the model as it is now.
+
+    Raises: ConfigError for a critic of its own beside virtual tokens.
     """
+    in_weights = adapter in ("full", "freeze")
+    if has_virtual_tokens(model) and (critic == "separate" or (continued and reference is None)):
+        raise ConfigError(
+            f"adapter={adapter} cannot stand twice on one base, as a critic of its own or a "
+            "reference that continues an adapter needs",
+            remedy="Take critic=shared and begin from the base, or adapter=lora.",
+        )
     silence_dropout(model)
     value_head = None
     if critic != "none":
         value_head = value_head_for(model, value_init, run_seed=run_seed)
     own_critic = None
-    if reference is None and adapter == "full":
+    if reference is None and in_weights:
         reference = frozen_copy(model)
-    if critic == "separate" and adapter == "full":
+    if critic == "separate" and in_weights:
         own_critic = copy.deepcopy(body_of(model))
-    if adapter == "lora":
+    if not in_weights:
         _add_adapters(model, lora, continued=continued, critic=critic, reference=reference)
     roles = ActorCritic(
         model, value_head=value_head, critic=own_critic, reference=reference, autocast=autocast
@@ -120,6 +130,8 @@ def _add_adapters(
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     active = model.active_adapter
+    if has_virtual_tokens(model):
+        return
     trained = {name for name, p in model.named_parameters() if p.requires_grad}
     added = []
     with quiet():
@@ -128,8 +140,18 @@ def _add_adapters(
             values = get_peft_model_state_dict(model, adapter_name=active)
             set_peft_model_state_dict(model, values, adapter_name=REFERENCE)
         if critic == "separate":
-            model.add_adapter(CRITIC, adapter_settings(lora))
+            model.add_adapter(CRITIC, _critic_settings(model.peft_config[active], lora))
             added.append(f".{CRITIC}.")
         model.set_adapter(active)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trained or any(part in name for part in added))
+
+
+def _critic_settings(actors: Any, lora: LoraConfig) -> Any:
+    """Of the kind of the actor's adapter; beside pissa's plain LoRA."""
+    import peft
+
+    if not isinstance(actors, peft.LoraConfig):
+        return copy.deepcopy(actors)
+    kind = "dora" if actors.use_dora else "rslora" if actors.use_rslora else "lora"
+    return low_rank_settings(lora, kind)
