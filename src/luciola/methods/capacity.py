@@ -63,7 +63,7 @@ def free_card() -> Card | None:
 
 def explained(config: TrainingConfig, error: Exception, processes: int) -> TrainingError | None:
     """The error to show where memory ran out for good; None where nothing more can be said."""
-    from luciola.methods.planning import too_large
+    from luciola.methods.remedies import too_large
 
     try:
         return too_large(config, str(error), card_at_hand(), processes=processes)

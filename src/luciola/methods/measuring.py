@@ -5,17 +5,17 @@ On a GPU the allocator's own figures count; elsewhere only the sizes of what las
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from luciola.config.online import OnlineConfig
 from luciola.config.training import TrainingConfig
 from luciola.memory.simulation import Load, Loss, worst_batch
-from luciola.methods.planning import losses_of, roles_of
+from luciola.methods.rehearsal import losses_of, roles_of
+from luciola.models.batch import Batch
 from luciola.rollout.weights import SamplingWeights
 from luciola.training.optimizer import Average, build_optimizer
 
@@ -34,62 +34,59 @@ def measure_step(
     """
     used = _Used()
     model = load_model()
+    found = {"weights": used.since([*model.parameters(), *model.buffers()])}
     device = next(model.parameters()).device
-    found = {"weights": used.since()}
     with torch.device(device):
         roles = roles_of(config, model, autocast=autocast).to(device)
-    found["further weights"] = used.since()
-    copied: Any = None
+    trained = {n: p for n, p in roles.named_parameters() if p.requires_grad}
+    found["adapters, heads, copies"] = used.since([*roles.parameters(), *roles.buffers()])
     if isinstance(config, OnlineConfig) and autocast:
         copied = SamplingWeights(roles.model, torch.bfloat16)
-        found["copy to sample from"] = used.since()
-    optimizer = _with_states(config, roles)
-    found["optimizer"] = used.since()
-    parameters = {n: p for n, p in roles.named_parameters() if p.requires_grad}
-    average = Average(parameters, config.ema) if config.ema else None
+        found["copy to sample from"] = used.since(copied.model.parameters())
+    optimizer = _with_states(config, trained)
+    states = [v for state in optimizer.state.values() for v in state.values()]
+    found["optimizer"] = used.since(v for v in states if isinstance(v, Tensor))
+    average = Average(trained, config.ema) if config.ema else None
     if average is not None:
-        found["average of the weights"] = used.since()
+        found["average of the weights"] = used.since(average.values.values())
     if load.accumulates:
-        for parameter in parameters.values():
+        for parameter in trained.values():
             parameter.grad = torch.zeros_like(parameter)
-        found["gradients"] = used.since()
+        found["gradients"] = used.since(p.grad for p in trained.values() if p.grad is not None)
     if device.type == "cuda":
         with torch.device(device):
             batch = worst_batch(load)
-        found[TENSORS] = _peak(roles, losses_of(config)["update"], batch)
-    del optimizer, copied
+        found[TENSORS] = _peak(roles, losses_of(config)["update"], batch, load)
     return {part: size for part, size in found.items() if size}
 
 
 class _Used:
-    """Bytes allocated since it was last asked; on a CPU of all tensors that are alive."""
+    """Bytes that came in since it was last asked: by the GPU's allocator; on a CPU those of the
+    tensors named, if they are new.
+    """
 
     def __init__(self) -> None:
-        self.before = self._now()
-
-    def _now(self) -> int:
+        self.before = 0
+        self.seen: dict[int, int] = {}
         if torch.cuda.is_available():
-            torch.cuda.synchronize()
-            return torch.cuda.memory_allocated()
-        return _alive_bytes()
+            self.before = torch.cuda.memory_allocated()
 
-    def since(self) -> int:
+    def since(self, tensors: Iterable[Tensor]) -> int:
         """Bytes since the last call."""
-        now = self._now()
+        storages = [tensor.untyped_storage() for tensor in tensors]
+        new = {one._cdata: one.nbytes() for one in storages if one._cdata not in self.seen}
+        self.seen |= new
+        if not torch.cuda.is_available():
+            return sum(new.values())
+        now = torch.cuda.memory_allocated()
         made, self.before = now - self.before, now
         return made
 
 
-def _alive_bytes() -> int:
-    gc.collect()
-    tensors = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor) and not o.is_meta]
-    storages = [tensor.untyped_storage() for tensor in tensors]
-    return sum({one._cdata: one.nbytes() for one in storages}.values())
-
-
-def _with_states(config: TrainingConfig, roles: nn.Module) -> torch.optim.Optimizer:
+def _with_states(
+    config: TrainingConfig, parameters: dict[str, nn.Parameter]
+) -> torch.optim.Optimizer:
     """The optimizer after a step that changed nothing."""
-    parameters = {n: p for n, p in roles.named_parameters() if p.requires_grad}
     optimizer = build_optimizer(
         parameters, kind=config.optimizer, lr=0.0, betas=config.betas, weight_decay=0.0
     )
@@ -100,15 +97,15 @@ def _with_states(config: TrainingConfig, roles: nn.Module) -> torch.optim.Optimi
     return optimizer
 
 
-def _peak(roles: nn.Module, loss: Loss, batch: Any) -> int:
-    """Bytes of all tensors at the peak; the second of two steps, as libraries take theirs in the
-    first.
+def _peak(roles: nn.Module, loss: Loss, batch: Batch, load: Load) -> int:
+    """Bytes of all tensors at the peak; of the second of two steps, since the first brings what
+    libraries keep for themselves.
     """
     for _ in range(2):
+        if not load.accumulates:
+            roles.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         loss(roles, batch).backward()
         torch.cuda.synchronize()
-        if not batch:  # pragma: no cover
-            break
     return torch.cuda.max_memory_allocated()

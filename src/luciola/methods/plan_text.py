@@ -10,8 +10,9 @@ from luciola.config.training import TrainingConfig
 from luciola.memory.cards import Card
 from luciola.memory.forecast import Forecast, gib, table
 from luciola.memory.simulation import Load
-from luciola.methods.planning import Planner, remedies
+from luciola.methods.planning import Planner
 from luciola.methods.preparation import default_micro_tokens
+from luciola.methods.remedies import remedies
 
 
 def describe(
