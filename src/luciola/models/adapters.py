@@ -83,6 +83,7 @@ def _attach(model: nn.Module, settings: Any, lora: LoraConfig, run_seed: int) ->
     import peft
 
     torch.manual_seed(seed(run_seed, "adapter"))
+    leave_out(settings, model)
     with quiet(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*fan_in_fan_out is set to False.*", UserWarning)
         try:
