@@ -119,6 +119,28 @@ def test_an_adapter_on_one_end_of_tied_embeddings_parts_them(
     assert "one end of tied embeddings" in caplog.text
 
 
+def test_a_vocabulary_that_grew_with_the_adapter_is_kept(base: Path, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(base)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|new|>"]})
+    tokenizer.save_pretrained(tmp_path / "adapter")
+    model: Any = load_model(base)
+    model.resize_token_embeddings(98, mean_resizing=False)
+    model.get_input_embeddings().weight.data[97] = torch.linspace(-8, 8, 32)
+    config = peft.LoraConfig(
+        r=4, target_modules=["v_proj"], init_lora_weights=False, task_type="CAUSAL_LM"
+    )
+    adapted = peft.get_peft_model(model, config)
+    adapted.save_pretrained(str(tmp_path / "adapter"), save_embedding_layers=True)
+    merge(tmp_path / "adapter", tmp_path / "out", dtype="fp32")
+    written = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    ids = AutoTokenizer.from_pretrained(tmp_path / "out")("a<|new|>b", return_tensors="pt")
+    assert ids["input_ids"][0, 1] == 97
+    with torch.no_grad():
+        seen = written(input_ids=ids["input_ids"]).logits
+        expected = adapted.eval()(input_ids=ids["input_ids"]).logits
+    assert (seen - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
 def test_tokenizer_template_generation_config_and_card_are_kept(
     adapter: Path, tmp_path: Path
 ) -> None:
@@ -221,8 +243,9 @@ def test_an_adapter_with_layers_that_the_base_lacks_is_refused(
 ) -> None:
     """peft would leave them out, without a word."""
     file = adapter / "adapter_model.safetensors"
-    renamed = {n.replace("layers.1", "layers.7"): t for n, t in load_file(file).items()}
-    save_file(renamed, file)
+    weights = load_file(file)
+    more = {n.replace("layers.1", "layers.7"): t.clone() for n, t in weights.items()}
+    save_file({**weights, **more}, file)
     with pytest.raises(ModelError, match=r"there is no place for .*layers\.7\."):
         merge(adapter, tmp_path / "out")
 

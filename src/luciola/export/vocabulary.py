@@ -57,7 +57,7 @@ def vocabulary_of(tokenizer: Any, num_rows: int) -> Vocabulary:
 
     Raises: ModelError for a tokenizer that is of another kind, or has more tokens than rows.
     """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     described = json.loads(backend.to_str()) if backend is not None else {"model": {}}
     model = described["model"]
     on_bytes = '"ByteLevel"' in json.dumps([described.get("pre_tokenizer"), described["decoder"]])
@@ -72,8 +72,7 @@ def vocabulary_of(tokenizer: Any, num_rows: int) -> Vocabulary:
     if on_bytes:
         name = _splitter(backend)
         return Vocabulary("gpt2", name, tokens, types, merges, [], False)
-    prefix = "▁" in json.dumps(described.get("normalizer"), ensure_ascii=False).split("Replace")[0]
-    prefix |= "Metaspace" in json.dumps(described.get("pre_tokenizer"))
+    prefix = backend.encode("a", add_special_tokens=False).tokens[0].startswith("▁")
     return Vocabulary("llama", None, tokens, types, [], _scores(tokens, merges), prefix)
 
 

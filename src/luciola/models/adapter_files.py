@@ -61,6 +61,30 @@ def check_mergeable(source: Source) -> None:
         )
 
 
+def embedding_rows(model: Any, folder: Path) -> int | None:
+    """Rows of the embeddings that an adapter's file brings along; None where it brings none.
+
+    Args:
+        model: the base.
+    """
+    from safetensors import safe_open
+
+    if not (folder / WEIGHTS).is_file():
+        return None
+    ends = _embedding_names(model)
+    with safe_open(str(folder / WEIGHTS), "pt") as tensors:
+        for name in tensors.keys():  # noqa: SIM118  # no mapping
+            if name.endswith(".weight") and "lora" not in name and any(e in name for e in ends):
+                return int(tensors.get_slice(name).get_shape()[0])
+    return None
+
+
+def _embedding_names(plain: Any) -> list[str]:
+    """Where the embeddings and the output head are, as `.model.embed_tokens.`."""
+    ends = [plain.get_input_embeddings(), plain.get_output_embeddings()]
+    return [f".{name}." for name, module in plain.named_modules() if any(module is e for e in ends)]
+
+
 def check_names(model: Any, folder: Path) -> None:
     """Whether an adapter's file and the layers that it was put on have the same names.
 
@@ -77,7 +101,8 @@ def check_names(model: Any, folder: Path) -> None:
     with safe_open(str(file), "pt") as tensors:
         saved = set(tensors.keys())
     expected = set(peft.get_peft_model_state_dict(model, save_embedding_layers=False))
-    extra = sorted(name for name in saved - expected if "embed" not in name)
+    ends = _embedding_names(model.get_base_model())  # saved along after a resize
+    extra = sorted(name for name in saved - expected if not any(end in name for end in ends))
     missing = sorted(expected - saved)
     if extra or missing:
         problem = f"no place for {extra[0]}" if extra else f"no weights for {missing[0]}"

@@ -18,7 +18,12 @@ from torch import Tensor, nn
 
 from luciola.errors import ConfigError, ModelError
 from luciola.models import folders
-from luciola.models.adapter_files import adapter_source, check_mergeable, check_names
+from luciola.models.adapter_files import (
+    adapter_source,
+    check_mergeable,
+    check_names,
+    embedding_rows,
+)
 from luciola.models.agreement import (
     Agreement,
     check_explained,
@@ -27,7 +32,7 @@ from luciola.models.agreement import (
     probe_rows,
 )
 from luciola.models.card import model_card
-from luciola.models.load import base_source, load_config, load_model, load_tokenizer
+from luciola.models.load import base_source, load_config, load_model, load_tokenizer, put_adapter
 from luciola.models.quiet import quiet
 from luciola.models.rounding import Step, float_step
 from luciola.models.save import original_dtype
@@ -127,7 +132,7 @@ def merged_model(source: Source, dtype: torch.dtype, *, trust_remote_code: bool 
     with warnings.catch_warnings():
         for known in (".*tie_word_embeddings.*", ".*missing adapter keys.*"):  # seen to below
             warnings.filterwarnings("ignore", known, UserWarning)
-        model: Any = load_model(source, dtype=kept, trust_remote_code=trust_remote_code)
+        model = _load(source, kept, trust_remote_code)
     check_names(model, source.path)
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     rows = probe_rows(tokenizer, model)
@@ -138,6 +143,16 @@ def merged_model(source: Source, dtype: torch.dtype, *, trust_remote_code: bool 
     _check_finite(plain, dtype)
     rounded = frozenset(n for n, _ in plain.named_parameters()) if kept != dtype else touched
     return Adapted(plain, tokenizer, rows, before, effect, rounded)
+
+
+def _load(source: Source, dtype: torch.dtype, trust_remote_code: bool) -> Any:
+    """Base and adapter; a base whose vocabulary grew while it was trained grows here too."""
+    base: Any = load_model(base_source(source), dtype=dtype, trust_remote_code=trust_remote_code)
+    rows = embedding_rows(base, source.path)
+    if rows is not None and rows != base.get_input_embeddings().weight.shape[0]:
+        with quiet():
+            base.resize_token_embeddings(rows, mean_resizing=False)
+    return put_adapter(base, source.path).eval()
 
 
 def roundings(model: nn.Module, names: frozenset[str], dtype: torch.dtype) -> dict[str, Step]:
