@@ -32,7 +32,8 @@ def fill(model: Any, folder: Path) -> None:
     for key, parameter in model.named_parameters():
         if f".{name}" not in key or not any(part in key for part in PARTS):
             continue
-        value = saved.get(key.replace(f".{name}", "", 1))
+        plain = key.replace(f".{name}", "", 1)
+        value = saved.get(plain, saved.get(plain.removesuffix(".weight")))  # so DoRA's lengths
         if value is None or value.shape != parameter.shape:
             raise ModelError(f"{folder / FILE} lacks {key}, or has it in another shape")
         if not torch.equal(parameter.cpu(), value.to(parameter.dtype)):

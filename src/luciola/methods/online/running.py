@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoConfig, RlooConfig
+from luciola.config.training import VIRTUAL
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
@@ -160,7 +161,7 @@ def run(
             world,
             iterations,
             controller_for(config),
-            starts_equal=not config.reference,
+            starts_equal=not config.reference and config.adapter not in VIRTUAL,
         )
         total = iterations * method.rhythm.steps_per_iteration
         total = min(total, config.max_steps) if config.max_steps else total
