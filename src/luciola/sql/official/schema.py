@@ -1,0 +1,104 @@
+"""What the official grammar knows of a database: names in lower case, and equal columns."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from luciola.errors import DatabaseError, DataError
+from luciola.sql.database import connect_sqlite
+from luciola.sql.identifier import quoted
+
+ALL = "__all__"
+Equal = Mapping[str, str]
+"""From a column to the first column of its group of foreign keys."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Tables with their columns, in lower case; `equal` joins columns through foreign keys."""
+
+    tables: Mapping[str, Sequence[str]]
+    equal: Equal = field(default_factory=dict)
+    names: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        columns = {f"{t}.{c}": column_id(t, c) for t, cs in self.tables.items() for c in cs}
+        tables = {table: f"__{table}__" for table in self.tables}
+        object.__setattr__(self, "names", {"*": ALL, **columns, **tables})
+
+
+def column_id(table: str, column: str) -> str:
+    """The official name of a column, e.g. `__singer.age__`."""
+    return f"__{table.lower()}.{column.lower()}__"
+
+
+def from_sqlite(path: Path, equal: Equal) -> Schema:
+    """The schema as SQLite tells it, which is where the official evaluator looks.
+
+    Raises: DatabaseError where the file cannot be read.
+    """
+    try:
+        with contextlib.closing(connect_sqlite(path)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
+            found = {
+                str(name).lower(): [
+                    str(row[1]).lower()
+                    for row in connection.execute(f"PRAGMA table_info({quoted(name, 'sqlite')})")
+                ]
+                for (name,) in rows.fetchall()
+            }
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{path} cannot be read: {error}") from error
+    return Schema(found, equal)
+
+
+def from_entry(entry: Mapping[str, Any]) -> Schema:
+    """The schema of one entry of tables.json."""
+    tables = [name.lower() for name in entry["table_names_original"]]
+    columns: dict[str, list[str]] = {table: [] for table in tables}
+    for table, column in entry["column_names_original"]:
+        if table >= 0:
+            columns[tables[table]].append(column.lower())
+    return Schema(columns, equal_columns(entry))
+
+
+def equal_columns(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Each column of a foreign key, and the column of smallest index in its group.
+
+    Groups are made by walking over the keys once; two groups that a later key joins stay apart, as
+    in the official evaluator.
+    """
+    tables = entry["table_names_original"]
+    names = [
+        column_id(tables[table], column) if table >= 0 else ALL
+        for table, column in entry["column_names_original"]
+    ]
+    groups: list[set[int]] = []
+    for ends in entry["foreign_keys"]:
+        group = next((known for known in groups if known & set(ends)), None)
+        if group is None:
+            groups.append(group := set())
+        group.update(ends)
+    return {names[index]: names[min(group)] for group in groups for index in sorted(group)}
+
+
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a file tables.json by database.
+
+    Raises: DataError where it is not such a file.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {entry["db_id"]: entry for entry in entries}
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"is no list of schemas with db_id: {error}", path=path, remedy="Give a tables.json."
+        ) from error
