@@ -1,0 +1,48 @@
+"""The SQL of a model's reply to a prompt that ends in `SELECT `, as one line.
+
+`sql_line` is the default; `original_line` is DAIL-SQL's own reading with its defects (`select` in
+lower case and code fences are taken for the rest of a query), for numbers that are to be compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from luciola.sql.answer import PROSE, extract_sql
+from luciola.sql.lexer import pieces
+
+BEGINS = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+
+
+def original_line(reply: str) -> str:
+    """The reply as the published code writes it: cut at `/*`, SELECT put before it."""
+    line = " ".join(reply.split()).split("/*")[0]
+    return line if line.startswith("SELECT") else f"SELECT {line}"
+
+
+def sql_line(reply: str) -> str:
+    """The first statement of the reply in one line; SELECT is put before one that goes on from it.
+
+    Fences, comments, what follows a semicolon and prose are left out; strings stay as they are.
+    """
+    text = reply.strip()
+    sql = extract_sql(text)
+    if not (BEGINS.match(text) or "```" in text or PROSE.match(text)):
+        continued = extract_sql("SELECT " + text.split("/*")[0])
+        sql = continued if _parses(continued) or not BEGINS.match(sql) else sql
+    return "".join(_unbroken(sql)).strip()
+
+
+def _unbroken(sql: str) -> Iterator[str]:
+    """The pieces of `sql`, with one blank for white space outside strings."""
+    return (" " if piece.kind in ("space", "comment") else piece.text for piece in pieces(sql))
+
+
+def _parses(sql: str) -> bool:
+    import sqlglot
+
+    try:
+        return bool(sqlglot.parse(sql, read="sqlite"))
+    except sqlglot.errors.SqlglotError:
+        return False

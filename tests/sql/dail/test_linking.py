@@ -1,0 +1,85 @@
+"""Links and masks equal the recorded ones; values are found in the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from luciola.sql.dail.linking import LinkedSchema, Links, link, mask
+from luciola.sql.dail.stop_words import STOP_WORDS
+
+PETS = LinkedSchema(
+    columns=("*", "pet type", "weight", "first name"),
+    types=("text", "text", "number", "text"),
+    tables=("pet", "student"),
+)
+
+
+class Pairs:
+    """Cells given as {column: whole values}."""
+
+    def __init__(self, values: dict[int, list[str]]) -> None:
+        self.values = values
+
+    def holds_word(self, column: int, word: str) -> bool:
+        return any(word in value.split(" ") for value in self.values.get(column, []))
+
+    def is_whole(self, column: int, words: str) -> bool:
+        return words in self.values.get(column, [])
+
+
+def keyed(found: Mapping[tuple[int, int], str]) -> dict[str, str]:
+    return {f"{position},{index}": kind for (position, index), kind in found.items()}
+
+
+def test_recorded_links_and_masks(golden: Callable[[str], Any]) -> None:
+    record = golden("linking.json")
+    assert len(record["rows"]) == 186
+    for row in record["rows"]:
+        links = link(row["question_lemmas"], linked_schema(record["schemas"][row["db_id"]]))
+        assert keyed(links.columns) == row["sc_link"]["q_col_match"]
+        assert keyed(links.tables) == row["sc_link"]["q_tab_match"]
+        assert keyed(links.numbers) == row["cv_link"]["num_date_match"]
+        words = row["question_for_copying"]
+        assert mask(words, links) == row["masked_question"]
+        assert mask(words, links, name="_", value="_") == row["question_pattern"]
+
+
+def linked_schema(schema: dict[str, Any]) -> LinkedSchema:
+    return LinkedSchema(
+        columns=tuple(" ".join(column[1:]) for column in schema["columns"]),
+        types=tuple(column[0].removeprefix("<type: ")[:-1] for column in schema["columns"]),
+        tables=tuple(" ".join(table) for table in schema["tables"]),
+    )
+
+
+def test_only_the_beginning_of_a_name_matches_in_part() -> None:
+    assert link(["pet"], PETS).columns == {(0, 1): "CPM"}
+    assert link(["type"], PETS).columns == {}
+    assert link(["pe"], PETS).columns == {}
+
+
+def test_an_exact_match_replaces_a_partial_one() -> None:
+    found = link(["pet", "type"], PETS)
+    assert found.columns == {(0, 1): "CEM", (1, 1): "CEM"}
+    assert found.tables == {(0, 0): "TEM"}
+
+
+def test_cells_are_linked_as_runs_whole_or_in_part() -> None:
+    cells = Pairs({1: ["guide dog", "cat"], 3: ["rex dog"]})
+    found = link(["the", "guide", "dog", "and", "12"], PETS, cells)
+    assert found.cells == {
+        (1, 1): "EXACTMATCH",
+        (2, 1): "EXACTMATCH",
+        (2, 3): "PARTIALMATCH",
+    }
+    assert found.numbers == {(4, 2): "NUMBER"}
+
+
+def test_the_schema_masks_before_the_values() -> None:
+    links = Links(tables={(0, 0): "TEM"}, numbers={(0, 1): "NUMBER", (2, 1): "NUMBER"})
+    assert mask(["Pets", "of", "3"], links) == "<mask> of <unk>"
+
+
+def test_there_are_179_stop_words() -> None:
+    assert len(STOP_WORDS) == 179

@@ -1,0 +1,79 @@
+"""Skeletons equal the recorded ones; each rule is seen once by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from luciola.sql.dail.skeleton import Names, aliases, jaccard, normalize, skeleton, tokens
+
+SHOP = Names(("Shop", "Sale"), ("*", "id", "City", "shop_id", "Amount"))
+
+
+def test_recorded_skeletons_and_their_likeness(golden: Callable[[str], Any]) -> None:
+    schemas = {
+        entry["db_id"]: Names(
+            tuple(entry["table_names_original"]),
+            tuple(name for _, name in entry["column_names_original"]),
+        )
+        for entry in golden("tables_3dbs.json")
+    }
+    records = golden("skeletons.json")
+    assert len(records) == 60
+    for record in records:
+        names = schemas[record["db_id"]]
+        for part in (record["gold"], record["prediction"]):
+            assert normalize(part["sql"]) == part["normalized"]
+            assert skeleton(part["sql"], names) == part["skeleton"]
+        found = jaccard(record["gold"]["skeleton"], record["prediction"]["skeleton"])
+        assert found == pytest.approx(record["prediction"]["jaccard_vs_gold"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT city FROM shop;", "select _ from _"),
+        ("SELECT city, id, amount FROM shop, sale", "select _ from _"),
+        ("SELECT s.city FROM Shop s JOIN sale x ON s.id = x.shop_id", "select _ from _ "),
+        ("SELECT city FROM shop WHERE id >= -2 AND city != 'a b'", "select _ from _ where _"),
+        ("SELECT city FROM shop ORDER BY sum(id) DESC", "select _ from _ order by _ ( _ ) desc"),
+        ("SELECT sum(1.5) FROM sale", "select sum ( _ ) from _"),
+        ("SELECT city FROM shop LEFT JOIN sale", "select _ from _ left join _"),
+        ("SELECT price FROM shop", "select price from _"),
+    ],
+)
+def test_names_and_values_become_blanks(sql: str, expected: str) -> None:
+    assert skeleton(sql, SHOP) == expected
+
+
+def test_ascending_order_is_written_out_unless_some_order_is_named() -> None:
+    assert normalize("SELECT a FROM b ORDER BY c") == "select a from b order by c asc"
+    assert normalize("SELECT a FROM b ORDER BY max(c)") == "select a from b order by max ( c ) asc"
+    assert normalize("SELECT descr FROM b ORDER BY c") == "select descr from b order by c"
+
+
+def test_strings_keep_their_case_and_an_alias_means_what_it_meant_last() -> None:
+    assert normalize('SELECT A FROM B WHERE C = "Xy"') == "select a from b where c = 'Xy'"
+    twice = "SELECT T1.a FROM b AS T1 UNION SELECT T1.a FROM c AS T1"
+    assert normalize(twice) == "select c.a from b union select c.a from c"
+
+
+def test_only_short_and_used_aliases_count() -> None:
+    assert aliases(["select", "a", "from", "b", "as", "k"]) == {}
+    assert aliases(["select", "a", "from", "b", "as", "t1"]) == {"t1": "b"}
+    assert aliases(["k.a", "from", "b", "as", "k", ",", "c", "as", "long"]) == {"k": "b"}
+
+
+def test_dots_join_and_the_first_statement_ends_at_its_semicolon() -> None:
+    assert tokens("SELECT `a b`.c , t . d FROM x; SELECT 2") == [
+        "SELECT", "a b.c", ",", "t.d", "FROM", "x", ";",
+    ]  # fmt: skip
+    assert tokens("a GROUP  BY b -- why") == ["a", "GROUP  BY", "b"]
+
+
+def test_likeness_counts_each_token_as_often_as_it_stands() -> None:
+    """`_` twice in both, `a` once, of 3 and 4 tokens: 3 / (3 + 4 - 3)."""
+    assert jaccard("_ a _", "_ _ a b") == 3 / 4
+    assert jaccard("", "") == 0.0
