@@ -198,3 +198,13 @@ def test_a_model_of_ilql_chats_with_q_minus_v(folder: Path, tmp_path: Path) -> N
 def test_beta_needs_the_heads(chat: ChatModel) -> None:
     with pytest.raises(ConfigError, match="trained with ILQL"):
         chat.answer(ASKED, changed(SHORT, ["beta=1"]))
+
+
+@pytest.mark.gpu
+def test_four_bits_answer_on_a_gpu(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    adapter = adapted(folder, tmp_path / "adapter")
+    for name in ("", str(adapter)):
+        chat, _ = load_chat(Wanted(str(folder), adapter=name, four_bit=True))
+        assert any("4bit" in type(module).__name__ for module in chat.model.modules())
+        assert chat.answer(ASKED, SHORT).tokens > 0

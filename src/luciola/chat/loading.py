@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luciola.chat.model import ChatModel
 from luciola.chat.settings import ChatSettings, with_values
@@ -15,6 +15,9 @@ from luciola.errors import ConfigError, MissingExtraError, ModelError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer, put_adapter
 from luciola.models.source import ADAPTER, Source, resolve
+
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ def load_chat(wanted: Wanted) -> tuple[ChatModel, ChatSettings]:
         return _with_heads(wanted, source)
     model: Any
     if wanted.four_bit:
-        model = _four_bit(source, adapter, wanted.trust_remote_code)
+        model = _four_bit(wanted, adapter, device)
     else:
         folder = adapter.path if adapter else None
         model = load_for_answers(
@@ -168,32 +171,22 @@ def _with_heads(wanted: Wanted, source: Source) -> tuple[ChatModel, ChatSettings
     return chat, with_values(ChatSettings(top_p=1.0), values)
 
 
-def _four_bit(source: Source, adapter: Source | None, trusted: bool) -> Any:
-    """NF4 with double quantisation, computing in bfloat16; an adapter stays beside the weights."""
-    import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+def _four_bit(wanted: Wanted, adapter: Source | None, device: torch.device) -> Any:
+    """NF4 with double quantisation; an adapter stays beside the weights."""
+    from luciola.models.quantization import load_quantised
 
-    if source.gguf_file:
+    if wanted.trust_remote_code:
         raise ConfigError(
-            f"{source.path} is a GGUF file, which is not loaded in four bits",
-            remedy="Give the folder or hub id of the original model, or leave --four-bit out.",
+            "a model that brings its own Python code is not loaded in four bits",
+            remedy="Leave --four-bit or --trust-remote-code out.",
         )
-    if source.is_local and (source.path / ADAPTER).is_file():
-        from luciola.models.load import base_source
-
-        source, adapter = base_source(source), adapter or source
-    settings = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
-    model = AutoModelForCausalLM.from_pretrained(
-        source.location,
-        quantization_config=settings,
-        device_map={"": 0},
-        dtype=torch.bfloat16,
-        trust_remote_code=trusted,
-        local_files_only=source.is_local,
-    )
-    return (put_adapter(model, adapter.path) if adapter else model).eval()
+    model = load_quantised(wanted.model, "nf4", device)
+    if adapter is None:
+        return model
+    if hasattr(model, "peft_config"):
+        raise ConfigError(
+            f"{wanted.model} has an adapter already, which cannot be merged into four bits to make "
+            f"room for {wanted.adapter}",
+            remedy="Merge it first with luciola merge, or leave --four-bit out.",
+        )
+    return put_adapter(model, adapter.path).eval()
