@@ -105,6 +105,20 @@ def test_the_largest_micro_batch_that_fits_is_found(folder: str) -> None:
     assert planner.largest_fitting(Card("tiny", CUDA_BYTES + (1 << 20))) is None
 
 
+@pytest.mark.parametrize("adapter", ["houlsby", "dora", "freeze", "qlora"])
+def test_adapters_are_followed_too(adapter: str, folder: str) -> None:
+    forecast = Planner(recipe(folder, adapter=adapter)).forecast(64)
+    assert not forecast.note
+    assert forecast.lasting["adapters"] > 0
+
+
+def test_a_step_that_cannot_be_followed_is_told_by_a_rule_of_thumb(folder: str) -> None:
+    """Virtual tokens need padded rows; float32 logits are 3 · 64 · 97 numbers."""
+    forecast = Planner(recipe(folder, adapter="prompt")).forecast(64)
+    assert "rule of thumb" in forecast.note
+    assert forecast.phases["update"]["logits and loss"] == 12 * 64 * 97
+
+
 def test_no_more_than_a_step_is_asked_for(folder: str) -> None:
     """Two examples of 64 tokens: 128, however large the card."""
     assert Planner(recipe(folder, batch=2)).largest_fitting(Card("huge", 1 << 40)) == 128

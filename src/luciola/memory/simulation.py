@@ -10,8 +10,10 @@ float32).
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +52,7 @@ def simulate(roles: nn.Module, loss: Loss, load: Load) -> dict[str, int]:
         loss: of the roles' outputs; scalar, carries the gradient.
         load: of the micro-batch.
     """
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
-    with mode:
+    with _quietly(), FakeTensorMode(allow_non_fake_inputs=True):
         roles.to_empty(device="cpu")
         for module in roles.modules():
             tie: Any = getattr(module, "tie_weights", None)
@@ -60,6 +61,18 @@ def simulate(roles: nn.Module, loss: Loss, load: Load) -> dict[str, int]:
         batch = worst_batch(load)
         with MasksAreTrue():
             return measure(roles, loss, batch, accumulates=load.accumulates)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """What cannot be followed raises; torch would print its trace besides."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class MasksAreTrue(TorchFunctionMode):
@@ -163,6 +176,7 @@ def keep_layers(model: nn.Module, count: int) -> None:
     for parent, name in decoder_layers(model):
         layers: Any = getattr(parent, name)
         setattr(parent, name, layers[:count])
+    model.config.get_text_config().num_hidden_layers = count  # type: ignore[operator, union-attr]
 
 
 def _shape(layer: nn.Module) -> tuple[Any, ...]:

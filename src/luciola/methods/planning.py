@@ -7,6 +7,7 @@ micro-batch that is full, every token of it trained, and rollouts as long as the
 from __future__ import annotations
 
 import copy
+import logging
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +23,8 @@ from luciola.memory.lasting import Kept, Quantised, dequantised_bytes, lasting
 from luciola.memory.simulation import Load, decoder_layers, keep_layers, predict
 from luciola.methods.rehearsal import losses_of, roles_of
 from luciola.models.empty import empty_model
+
+log = logging.getLogger(__name__)
 
 MOST_TOKENS = 65_536
 """No micro-batch needs to be larger to keep a card busy."""
@@ -78,14 +81,15 @@ class Planner:
         several = self.accumulates(micro_tokens) if accumulates is None else accumulates
         trained = max(1, min(micro_tokens, int(micro_tokens * self.trained_share)))
         load = Load(micro_tokens, trained, several)
-        alike = self.config.model and decoder_layers(self.model)
+        alike = self.config.adapter != "freeze" and decoder_layers(self.model)
         layers = int(self.model.config.get_text_config().num_hidden_layers) if alike else 0
         phases, note = {}, ""
         for phase, loss in losses_of(self.config).items():
             try:
                 phases[phase] = predict(self.roles, loss, load, layers=layers)
             except Exception as error:  # a model that looks at its numbers cannot be run on shapes
-                note = f"by a rule of thumb: the model's step could not be followed ({error!s:.60})"
+                log.debug("%s", error)
+                note = "by a rule of thumb: this model's step cannot be followed on shapes alone"
                 phases[phase] = rule_of_thumb(self.model, load, self.config.checkpointing)
         if self.quantised is not None:
             spare = dequantised_bytes(self._full)
