@@ -18,6 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from luciola.errors import ConfigError, ModelError, StorageError
 from luciola.models import merge as merging
+from luciola.models.adapter_files import UNMERGEABLE
+from luciola.models.adapter_kinds import can_merge
 from luciola.models.load import load_model, load_tokenizer
 from luciola.models.merge import merge
 from support import CHAT_TEMPLATE, write_model
@@ -187,6 +189,21 @@ def test_an_adapter_that_is_no_change_of_weights_is_refused(
     with pytest.raises(ModelError, match=r"cannot be merged: (prompt|prefix) tuning adds"):
         merge(adapter, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["HOULSBY", "PFEIFFER"])
+def test_a_bottleneck_adapter_is_refused(kind: str, adapter: Path, tmp_path: Path) -> None:
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**settings, "peft_type": kind}))
+    with pytest.raises(ModelError, match="a layer of its own, with a nonlinearity"):
+        merge(adapter, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "kind", ["LORA", "IA3", "HOULSBY", "PFEIFFER", "PREFIX_TUNING", "PROMPT_TUNING", "P_TUNING"]
+)
+def test_what_merges_is_what_the_adapters_say_merges(kind: str) -> None:
+    assert can_merge(kind) == (kind not in UNMERGEABLE)
 
 
 def test_a_model_without_an_adapter_is_refused(base: Path, tmp_path: Path) -> None:
