@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 MIXERS = ("conv1d", "out_proj")
 
@@ -36,7 +37,16 @@ def special_layers(model: nn.Module) -> list[str]:
 
 
 def _is_own_kind(module: nn.Linear) -> bool:
-    return type(module).__module__.rpartition(".")[2].startswith("modeling_")
+    """Whether a family's own subclass gives something else than one row of W x for each x."""
+    if not type(module).__module__.rpartition(".")[2].startswith("modeling_"):
+        return False
+    x = module.weight.new_zeros(1, 1, module.in_features)
+    try:
+        with torch.no_grad():
+            y = module(x)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return True
+    return not isinstance(y, Tensor) or y.shape != (1, 1, module.out_features)
 
 
 def _refused_by(tuners_utils: Any, model: nn.Module) -> tuple[str, ...]:

@@ -87,7 +87,11 @@ class Forward:
         return scores, self._kept(out, ids)
 
     def _kept(self, out: Any, ids: Tensor) -> Any:
-        return ids if self.cache_name is None else out[self.cache_name]
+        """What the next call is given as its cache."""
+        kept = None if self.cache_name is None else getattr(out, self.cache_name, None)
+        if kept is None:  # it takes one and gives none back
+            self.cache_name, self.options["use_cache"] = None, False
+        return ids if kept is None else kept
 
 
 def arguments_of(model: PreTrainedModel) -> frozenset[str]:
