@@ -44,10 +44,11 @@ demo: setup
 	@$(BIN)/luciola demo
 
 # One thread: the tests' models are so small that several would mostly wait for each other.
-# What is slow (every family of models) is run by .ci/run. Without the package index the tests that need the model are skipped, and say so.
+# What is slow (every family of models) is run by .ci/run.
+# Without the package index the tests that need the model are skipped, and say so.
 test: setup
 	@$(BIN)/luciola models get $(MODEL) || echo "test: going on without $(MODEL)" >&2
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --durations=15
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" --durations=15
 
 check: setup
 	@$(BIN)/ruff format --check .
