@@ -15,16 +15,17 @@ import traceback
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from luciola.config.online import PpoConfig
 from luciola.config.sft import DataSource, SftConfig
 from luciola.memory import attention as simulated
 from luciola.memory.cards import card_at_hand
-from luciola.memory.forecast import table
+from luciola.memory.forecast import PEAK, table
 from luciola.memory.simulation import Load
-from luciola.methods.measuring import TENSORS, measure_step
-from luciola.methods.planning import Planner
+from luciola.methods.measuring import measure_step
+from luciola.methods.planning import Planner, norms_in_float32
 from luciola.models.attention import NAME, register
 
 SHAPES: dict[str, Any] = {
@@ -57,6 +58,7 @@ CASES: dict[str, tuple[str, Any, int]] = {
         "135M", PpoConfig(model="135M", adapter="full", critic="separate", **ONLINE), 8192,
     ),
     "7B LoRA": ("7B", SftConfig(model="7B", data=DATA), 4096),
+    "7B NF4 LoRA": ("7B", SftConfig(model="7B", data=DATA, adapter="qlora"), 4096),
     "7B LoRA, checkpointing": ("7B", SftConfig(model="7B", data=DATA, checkpointing=True), 8192),
 }  # fmt: skip
 
@@ -67,13 +69,55 @@ class ShapePlanner(Planner):
     shape: Any = None
 
     def build(self, device: str, name: str) -> Any:
-        """The model on a device, its weights in the run's type."""
+        """The model on a device, its weights in the run's type; in few bits on a GPU."""
         half = self.autocast and self.config.adapter != "full"
         kind = torch.bfloat16 if half else torch.float32
-        with torch.device(device):
-            return AutoModelForCausalLM.from_config(
+        quantise = self.quantised is not None
+        with torch.device("meta" if quantise else device):
+            model = AutoModelForCausalLM.from_config(
                 self.shape, attn_implementation=name, dtype=kind
             )
+        if quantise and device != "meta":
+            return four_bit(model, device)
+        if quantise:
+            norms_in_float32(model)
+        return model
+
+
+def four_bit(model: Any, device: str) -> Any:
+    """A model of the meta device with random weights in NF4, made layer by layer."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
+
+    for module in list(model.modules()):
+        for child, layer in list(module.named_children()):
+            if not isinstance(layer, nn.Linear) or child == "lm_head":
+                continue
+            packed = Linear4bit(
+                layer.in_features, layer.out_features, bias=layer.bias is not None,
+                compute_dtype=torch.bfloat16, compress_statistics=True, quant_type="nf4",
+                device="meta",
+            )  # fmt: skip
+            values = torch.randn(layer.weight.shape, dtype=torch.bfloat16, device=device) * 0.02
+            packed.weight = Params4bit(
+                values.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4",
+                module=packed,
+            ).to(device)  # fmt: skip
+            if layer.bias is not None:
+                packed.bias = nn.Parameter(
+                    torch.zeros(layer.out_features, dtype=torch.bfloat16, device=device)
+                )
+            setattr(module, child, packed)
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.is_meta:
+                made = torch.randn(parameter.shape, dtype=parameter.dtype, device=device) * 0.02
+                setattr(module, name, nn.Parameter(made, requires_grad=False))
+    model.tie_weights()
+    norms_in_float32(model)
+    rotary = type(model.model.rotary_emb)
+    model.model.rotary_emb = rotary(model.config, device=device)
+    model.is_loaded_in_4bit = True
+    return model
 
 
 def run(name: str) -> dict[str, Any]:
@@ -94,7 +138,7 @@ def run(name: str) -> dict[str, Any]:
             autocast=True,
         )
         peak = forecast.of_phase("update")
-        apart = peak / measured[TENSORS] - 1
+        apart = peak / measured[PEAK] - 1
         free, total = torch.cuda.mem_get_info()
         outside = total - free - torch.cuda.memory_reserved()
         reserved = torch.cuda.max_memory_reserved()
@@ -105,7 +149,7 @@ def run(name: str) -> dict[str, Any]:
         )
         print(table(forecast, card_at_hand(), measured))
         print({k: round(v / 2**20, 1) for k, v in measured.items()}, flush=True)
-        rows[str(accumulates)] = {"predicted": peak, "measured": measured[TENSORS], "apart": apart}
+        rows[str(accumulates)] = {"predicted": peak, "measured": measured[PEAK], "apart": apart}
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

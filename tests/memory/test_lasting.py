@@ -102,6 +102,6 @@ def test_a_card_must_hold_more_than_the_tensors() -> None:
 
 def test_the_table_shows_what_was_measured() -> None:
     text = table(FORECAST, Card("small", 4 * GIB), {"weights": 2 * GIB})
-    assert "weights      3.00 GiB   measured 2.00 GiB (+50.0%)" in text
+    assert "weights                3.00 GiB   measured 2.00 GiB (+50.0%)" in text
     assert "DOES NOT FIT" in text
     assert "(at the peak of rollouts: 5.00 GiB)" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from luciola.config.sft import DataSource, SftConfig
 from luciola.errors import TrainingError
 from luciola.memory.cards import CUDA_BYTES, Card
 from luciola.memory.simulation import Load
-from luciola.methods.capacity import micro_tokens
+from luciola.methods.capacity import _fitting, micro_tokens
 from luciola.methods.measuring import measure_step
 from luciola.methods.planning import Planner
 from luciola.methods.preparation import default_micro_tokens
@@ -137,6 +138,16 @@ def test_a_cpu_keeps_the_usual_size(folder: str) -> None:
     world = World("cpu")
     assert micro_tokens(recipe(folder), world) == default_micro_tokens(torch.device("cpu"))
     assert micro_tokens(recipe(folder, micro_tokens=7), world) == 7
+
+
+def test_a_gpu_takes_what_fits_it(folder: str) -> None:
+    """Half of the tokens trained need less than all; without room for one example it is tried."""
+    config = recipe(folder, batch=64)
+    need = Planner(config).forecast(1000).peak
+    card = Card("made", int((need + CUDA_BYTES) / 0.96) + 1)
+    assert 64 <= _fitting(config, 1.0, card) < _fitting(config, 0.5, card)
+    assert _fitting(config, 1.0, Card("tiny", CUDA_BYTES)) == 64
+    assert _fitting(replace(config, model="gone"), 1.0, card) == 16_384
 
 
 def test_the_error_names_the_largest_parts_and_the_cheapest_remedy(folder: str) -> None:

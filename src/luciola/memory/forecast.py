@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from luciola.memory.cards import CUDA_BYTES, GIB, Card
 
-GRADIENTS, CACHE = "gradients", "KV cache"
+GRADIENTS, PEAK = "gradients", "tensors at the peak"
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def table(forecast: Forecast, card: Card | None, measured: Mapping[str, int] | N
     """The parts, the largest first, and their sum; beside them what was measured."""
     parts = forecast.parts(forecast.highest)
     rows = [(name, size) for name, size in sorted(parts.items(), key=lambda part: -part[1])]
-    width = max(len(name) for name, _ in rows) + 2
+    width = max(len(name) for name, _ in [*rows, (PEAK, 0)]) + 2
     lines = [_row(name, size, measured, width) for name, size in rows]
-    lines.append(_row("tensors at the peak", forecast.peak, measured, width))
+    lines.append(_row(PEAK, forecast.peak, measured, width))
     others = [phase for phase in forecast.phases if phase != forecast.highest]
     lines += [f"  (at the peak of {p}: {gib(forecast.of_phase(p))})" for p in others]
     if card is not None:

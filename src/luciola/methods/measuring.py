@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from luciola.config.online import OnlineConfig
 from luciola.config.training import TrainingConfig
+from luciola.memory.forecast import PEAK
 from luciola.memory.simulation import Load, Loss, worst_batch
 from luciola.methods.rehearsal import losses_of, roles_of
 from luciola.models.batch import Batch
 from luciola.rollout.weights import SamplingWeights
 from luciola.training.optimizer import Average, build_optimizer
-
-TENSORS = "tensors at the peak"
 
 
 def measure_step(
@@ -56,7 +55,7 @@ def measure_step(
     if device.type == "cuda":
         with torch.device(device):
             batch = worst_batch(load)
-        found[TENSORS] = _peak(roles, losses_of(config)["update"], batch, load)
+        found[PEAK] = _peak(roles, losses_of(config)["update"], batch, load)
     return {part: size for part, size in found.items() if size}
 
 

@@ -57,6 +57,8 @@ class Planner:
             model = model.to("meta")
         half = self.autocast and self.config.adapter != "full"
         model.to(torch.bfloat16 if half else torch.float32)
+        if self.quantised is not None:
+            norms_in_float32(model)
         model.set_attn_implementation(attention.NAME)
         return model
 
@@ -159,6 +161,13 @@ class Planner:
             if place == 0 and card.usable_bytes - known[0][1] < 0.02 * card.usable_bytes:
                 break
         return known[0][0]
+
+
+def norms_in_float32(model: nn.Module) -> None:
+    """As `models.quantization` keeps the norms of a quantised model."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1 and "norm" in name:
+            parameter.data = parameter.data.float()
 
 
 def quantised_of(config: TrainingConfig) -> Quantised | None:
