@@ -29,13 +29,13 @@ from luciola.methods.preparation import (
     compile_layers,
     load,
     make_deterministic,
+    tokenizer_of,
 )
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.context import within_context
 from luciola.models.empty import empty_model
-from luciola.models.load import load_tokenizer
 from luciola.models.precision import choose_precision
 from luciola.models.q_heads import QCard, QRoles, heads_for, output_head, save_heads
 from luciola.rewards.building import build_reward
@@ -128,7 +128,7 @@ def run(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = tokenizer_of(config)
     config = within_context(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)
     logs = load_logs(config, renderer, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from luciola.config.training import LOW_RANK, LoraConfig, TrainingConfig
 from luciola.errors import ConfigError
-from luciola.models import pissa
+from luciola.models import new_tokens, pissa
 from luciola.models.adapter_kinds import (
     can_merge,
     linear_layer_names,
@@ -20,8 +21,8 @@ from luciola.models.adapter_kinds import (
     merges,
     peft_settings,
 )
-from luciola.models.parts import decoder_layers
 from luciola.models.lora_targets import leave_out
+from luciola.models.parts import decoder_layers
 from luciola.models.quiet import quiet
 from luciola.models.virtual_tokens import with_own_pass
 from luciola.seeds import seed
@@ -42,24 +43,34 @@ class ParameterCount:
         return f"{self.trained:,} of {self.total:,} parameters ({self.trained / self.total:.2%})"
 
 
-def attach_adapter(model: nn.Module, config: TrainingConfig) -> nn.Module:
+def attach_adapter(
+    model: nn.Module, config: TrainingConfig, *, new_ids: Sequence[int] = ()
+) -> nn.Module:
     """Freeze `model` and put the recipe's kind of adapter on it; float32, whatever the base's type.
 
     Args:
         model: a causal language model of transformers; changed in place.
         config: the kind, its settings, and the seed that its random start follows from.
+        new_ids: tokens whose embeddings are trained besides.
 
     Raises: ConfigError if the model has no such parts.
     """
     if config.adapter in LOW_RANK:
-        adapted = attach_lora(model, config.lora, run_seed=config.seed, kind=config.adapter)
+        adapted = attach_lora(
+            model, config.lora, run_seed=config.seed, kind=config.adapter, new_ids=new_ids
+        )
     else:
         adapted = _attach(model, peft_settings(config, model), config.lora, config.seed)
     return with_own_pass(adapted)
 
 
 def attach_lora(
-    model: nn.Module, config: LoraConfig, *, run_seed: int, kind: str = "lora"
+    model: nn.Module,
+    config: LoraConfig,
+    *,
+    run_seed: int,
+    kind: str = "lora",
+    new_ids: Sequence[int] = (),
 ) -> nn.Module:
     """Freeze `model` and put low-rank adapters on its linear layers.
 
@@ -70,10 +81,14 @@ def attach_lora(
         config: rank, alpha, dropout, targets (empty: every linear layer but the output head).
         run_seed: A's random start follows from it.
         kind: lora, qlora, dora, rslora or pissa.
+        new_ids: tokens whose embeddings are trained besides.
 
     Raises: ConfigError if a target names no layer.
     """
-    adapted = _attach(model, low_rank_settings(config, kind), config, run_seed)
+    settings = low_rank_settings(config, kind)
+    if new_ids:
+        settings.trainable_token_indices = new_tokens.indices(model, new_ids)
+    adapted = _attach(model, settings, config, run_seed)
     if kind == "pissa":
         pissa.begin(adapted, run_seed=run_seed)
     return adapted

@@ -184,11 +184,13 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
 
     from luciola.models.adapter_weights import fill
     from luciola.models.bottleneck import register
+    from luciola.models.new_tokens import grow_for
     from luciola.models.virtual_tokens import with_own_pass
 
     register()
     try:
         with quiet():
+            grow_for(base, folder / ADAPTER)
             with warnings.catch_warnings():  # lost weights are only a warning of peft
                 warnings.filterwarnings("ignore", ".*missing adapter keys.*", UserWarning)
                 adapted = PeftModel.from_pretrained(base, str(folder), local_files_only=True)

@@ -61,7 +61,10 @@ def _only_adds(model: Any) -> bool:
     if not hasattr(model, "peft_config"):
         return False
     settings = model.peft_config.values()
-    return all(isinstance(s, LoraConfig) and not s.use_dora for s in settings)
+    return all(
+        isinstance(s, LoraConfig) and not (s.use_dora or s.trainable_token_indices)
+        for s in settings
+    )
 
 
 def _adapted(base: nn.Module, merged: nn.Module) -> list[tuple[Any, Any]]:

@@ -23,10 +23,10 @@ from luciola.methods.online.introduction import introduction, plan_text
 from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
+from luciola.methods.preparation import tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
-from luciola.models.load import load_tokenizer
 from luciola.plugins import load_object
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
@@ -111,7 +111,7 @@ def run(
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     algorithm = algorithm_for(config)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = tokenizer_of(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)
     longest = config.max_length - config.max_new_tokens
 
