@@ -3,7 +3,8 @@
     How many singers are older than 20 ? ▶ how many <mask> are older than <unk> ?
 
 Source: the schema linking of RAT-SQL (Wang et al. 2020, https://arxiv.org/abs/1911.04942) as used
-by DAIL-SQL. Lemmas come from whoever calls: `luciola.sql.dail.lemmas`, or CoreNLP as in the original.
+by DAIL-SQL. Lemmas come from whoever calls: from `luciola.sql.dail.lemmas`, or from CoreNLP as in
+the original.
 """
 
 from __future__ import annotations

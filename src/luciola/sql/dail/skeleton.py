@@ -34,10 +34,10 @@ TERM = r"(?:\w+ \( \S+ \)|\w+\.\w+|\w+)"
 ORDERED = re.compile(rf"order by {TERM}(?: (?:\+|\-|\<|\<\=|\>|\>\=) {TERM})*")
 QUOTED = re.compile(r"'(?:''|\\'|[^'])*'")
 TABLE_WORDS = re.compile(r"(?:.* )?(?:from|join)", re.DOTALL)
-OTHER_WORDS = frozenset(
-    ("select", "where", "on", "using", "group by", "having", "order by", "limit", "set")
-    + ("union", "union all", "except", "intersect")
+CLAUSES = (
+    "select|where|on|using|group by|having|order by|limit|union|union all|except|intersect|set"
 )
+OTHER_WORDS = frozenset(CLAUSES.split("|"))
 SHORT_ALIASES = frozenset(f"t{number}" for number in range(1, 11))
 NUMBER = re.compile(r"-?\d+(?:\.\d+)*")
 JOINED = re.compile(r"_ (?:join _ ?)+")

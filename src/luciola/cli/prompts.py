@@ -1,0 +1,224 @@
+"""`luciola sql prompts`: DAIL-SQL's prompts for a file of questions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from luciola.errors import ConfigError, DataError, StorageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from luciola.sql.dail.organization import Budget, Prompt
+    from luciola.sql.dail.prompting import Compare, FewShot, Question
+    from luciola.sql.dail.selection import Selection
+
+QUERY = ("query", "SQL", "sql")
+
+
+def prompts(
+    questions: Annotated[str, typer.Option("--questions", help="Rows with db_id and question.")],
+    databases: Annotated[str, typer.Option("--databases", help="Folder of ID/ID.sqlite files.")],
+    out: Annotated[str, typer.Option("--out", help="Write one prompt a line here, as JSONL.")],
+    tables: Annotated[str, typer.Option("--tables", help="tables.json of the databases.")] = "",
+    representation: Annotated[
+        str, typer.Option("--representation", help="BS_P, TR_P, OD_P, CR_P, AS_P, CBR, SQLCOT, …")
+    ] = "CR_P",
+    foreign_keys: Annotated[
+        bool | None, typer.Option("--foreign-keys/--no-foreign-keys", help="Show foreign keys.")
+    ] = None,
+    rule: Annotated[
+        bool | None, typer.Option("--rule/--no-rule", help='Say "with no explanation".')
+    ] = None,
+    step_by_step: Annotated[
+        bool, typer.Option("--step-by-step", help="Ask to think step by step.")
+    ] = False,
+    pool: Annotated[str, typer.Option("--pool", help="Examples: db_id, question, query.")] = "",
+    selection: Annotated[
+        str, typer.Option("--selection", help="RANDOM, QTS_S, MQS_S, QRS_S, DAIL_S or ORACLE.")
+    ] = "DAIL_S",
+    organization: Annotated[
+        str, typer.Option("--organization", help="FI_O, SO_O, DAIL_O or the code's names.")
+    ] = "DAIL_O",
+    shots: Annotated[int, typer.Option("--shots", min=0, help="Examples before a question.")] = 9,
+    predictions: Annotated[
+        str, typer.Option("--predictions", help="A first answer to each question, one SQL a line.")
+    ] = "",
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0, max=1, help="Likeness that DAIL_S asks for.")
+    ] = 0.85,
+    similarity: Annotated[
+        str, typer.Option("--similarity", help="bm25, minilm, mpnet, or an encoder's folder.")
+    ] = "bm25",
+    embeddings: Annotated[
+        str, typer.Option("--embeddings", help="Folder in which vectors are kept.")
+    ] = "",
+    tokenizer: Annotated[
+        str, typer.Option("--tokenizer", help="Count with this model folder or tiktoken encoding.")
+    ] = "",
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", min=0, help="Prompt and answer; 0: no limit.")
+    ] = 0,
+    max_answer_tokens: Annotated[
+        int, typer.Option("--max-answer-tokens", min=0, help="Room left for the answer.")
+    ] = 200,
+    cross_domain: Annotated[
+        bool, typer.Option("--cross-domain", help="No examples of the question's own database.")
+    ] = False,
+) -> None:
+    """Write DAIL-SQL's prompts for a file of questions, with examples or without.
+
+    luciola sql prompts --questions dev.jsonl --databases database --out prompts.jsonl
+    """
+    from luciola.sql.dail.databases import Databases
+    from luciola.sql.dail.organization import organization as organization_of
+    from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
+    from luciola.sql.dail.representation import representation as representation_of
+    from luciola.sql.dail.selection import selection as selection_of
+    from luciola.sql.dail.tables import read_tables
+
+    chosen = representation_of(
+        representation, foreign_keys=foreign_keys, rule=rule, step_by_step=step_by_step
+    )
+    way = FewShot(
+        selection=selection_of(selection),
+        organization=organization_of(organization),
+        shots=shots if pool else 0,
+        threshold=threshold,
+        budget=_budget(tokenizer, max_tokens, max_answer_tokens),
+        cross_domain=cross_domain,
+    )
+    asked = read_questions(questions, predictions)
+    place = Databases(databases, read_tables(tables) if tables else {})
+    if way.shots:
+        examples = read_questions(pool, needs_query=True)
+        way = replace(way, selection=_possible(way.selection, asked))
+        compare = _compare(similarity, embeddings)
+        made = with_examples(chosen, way, asked, examples, place, compare)
+    else:
+        made = zero_shot(chosen, asked, place)
+    typer.echo(_written(out, asked, made, way))
+
+
+def read_questions(
+    path: str, predictions: str = "", *, needs_query: bool = False
+) -> list[Question]:
+    """The questions of a file, to the byte, each with its line of `predictions`.
+
+    Raises: DataError naming the line of a row that lacks a text, or the numbers that differ.
+    """
+    from luciola.data.readers.source import rows_of_file
+    from luciola.sql.dail.prompting import Question
+
+    found = []
+    for row in rows_of_file(path):
+        text = partial(_text, row.values, row.origin.path, row.origin.line)
+        query = text(QUERY, needed=needs_query)
+        prediction = text(("prediction",), needed=False)
+        found.append(Question(text(("db_id",)), text(("question",)), query, prediction))
+    if not found:
+        raise DataError("holds no questions", path=path)
+    return _with_predictions(found, predictions) if predictions else found
+
+
+def _text(
+    values: Mapping[str, Any], path: str, line: int, names: Sequence[str], *, needed: bool = True
+) -> str:
+    for name in names:
+        value = values.get(name)
+        if isinstance(value, str) and value.strip():
+            return value
+    if not needed:
+        return ""
+    raise DataError(
+        f"a row needs a text {names[0]!r}, and this one has {', '.join(map(str, values))}",
+        path=path,
+        line=line,
+    )
+
+
+def _with_predictions(asked: Sequence[Question], path: str) -> list[Question]:
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", path=path) from error
+    if len(lines) != len(asked):
+        raise DataError(
+            f"has {len(lines)} lines for {len(asked)} questions",
+            path=path,
+            remedy="Write one SQL a line, in the order of the questions.",
+        )
+    sqls = [line.split("\t")[0].strip() for line in lines]
+    return [replace(row, prediction=sql) for row, sql in zip(asked, sqls, strict=True)]
+
+
+def _possible(chosen: Selection, asked: Sequence[Question]) -> Selection:
+    """The selection; without any prediction, its part that needs none, said aloud."""
+    if chosen.skeleton != "prediction" or any(row.prediction for row in asked):
+        return chosen
+    typer.echo(
+        "No --predictions: examples are chosen by the questions alone, not by their SQL.", err=True
+    )
+    return replace(chosen, skeleton="")
+
+
+def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
+    from luciola.sql.dail.counting import token_counter
+    from luciola.sql.dail.organization import Budget
+
+    if bool(tokenizer) != bool(limit):
+        raise ConfigError(
+            "a token budget needs both --tokenizer and --max-tokens",
+            remedy="E.g. --tokenizer cl100k_base --max-tokens 4096.",
+        )
+    return Budget(token_counter(tokenizer), limit, answer) if limit else None
+
+
+def _compare(similarity: str, embeddings: str) -> Compare:
+    from luciola.sql.dail.similarity import bm25
+
+    if similarity == "bm25":
+        return bm25
+    return partial(_by_meaning, similarity, Path(embeddings) if embeddings else None)
+
+
+def _by_meaning(
+    model: str, folder: Path | None, targets: Sequence[str], pool: Sequence[str]
+) -> NDArray[np.float32]:
+    from luciola.sql.dail.embedding import embed
+    from luciola.sql.dail.similarity import euclidean
+
+    vectors = embed([*pool, *targets], model, folder=folder)
+    return euclidean(vectors[len(pool) :], vectors[: len(pool)])
+
+
+def _written(out: str, asked: Sequence[Question], made: Iterable[Prompt], way: FewShot) -> str:
+    """Write the prompts, and say how many there are and what the budget left out."""
+    shown, fewest = 0, way.shots
+
+    def lines() -> Iterator[str]:
+        nonlocal shown, fewest
+        for index, (row, prompt) in enumerate(zip(asked, made, strict=True)):
+            shown += len(prompt.examples)
+            fewest = min(fewest, len(prompt.examples))
+            values = {"index": index, "db_id": row.db_id, "question": row.question}
+            yield json.dumps({**values, "prompt": prompt.text}, ensure_ascii=False) + "\n"
+
+    try:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        with Path(out).open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines())
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    summary = f"{len(asked)} prompts in {out}"
+    if way.shots:
+        summary += f", {shown / len(asked):.1f} examples each, at least {fewest} of {way.shots}"
+    return summary

@@ -1,0 +1,61 @@
+"""The cells of a SQLite database as value linking asks for them, read once per column.
+
+Equal to the original's queries `C like 'w'`, `'w %'`, `'% w'` and `'% w %'`, but for an accident
+(there `_` and `%` in a word stand for any text). As there, a column whose name must be quoted holds
+nothing, and a word with an apostrophe is nowhere.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from luciola.sql.database import checked_file, connect_sqlite
+from luciola.sql.identifier import identifier, quoted
+
+LONGEST = 500
+"""Characters of a cell that are looked at; longer texts are no values that a question names."""
+
+
+class DatabaseCells:
+    """The cells of the given columns, (table, column) each; ("", "*") holds nothing."""
+
+    def __init__(self, path: str | Path, columns: Sequence[tuple[str, str]]) -> None:
+        self._words: list[frozenset[str]] = []
+        self._wholes: list[frozenset[str]] = []
+        with _opened(path) as connection:
+            for table, column in columns:
+                texts = set(_texts(connection, table, column))
+                self._wholes.append(frozenset(text for text in texts))
+                self._words.append(frozenset(word for text in texts for word in text.split(" ")))
+
+    def holds_word(self, column: int, word: str) -> bool:
+        return "'" not in word and word.lower() in self._words[column]
+
+    def is_whole(self, column: int, words: str) -> bool:
+        found, text = self._wholes[column], words.lower()
+        return text in found or f" {text}" in found or f"{text} " in found
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect_sqlite(checked_file(Path(path)))) as connection:
+        yield connection
+
+
+def _texts(connection: sqlite3.Connection, table: str, column: str) -> Iterator[str]:
+    """Every different cell in lower case; nothing where the database refuses the query."""
+    if not table or identifier(table) != table or identifier(column) != column:
+        return
+    query = (
+        f"SELECT DISTINCT lower(CAST({quoted(column)} AS TEXT)) FROM {quoted(table)} "
+        f"WHERE length({quoted(column)}) <= {LONGEST}"
+    )
+    try:
+        for (text,) in connection.execute(query):
+            if text is not None:
+                yield text
+    except sqlite3.Error:
+        return

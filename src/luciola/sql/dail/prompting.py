@@ -1,0 +1,160 @@
+"""Prompts for a list of questions: zero-shot, or with examples chosen from a pool.
+
+questions ▶ masked, skeletons ▶ distances, likeness ▶ candidates ▶ prompts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from luciola.errors import ConfigError
+from luciola.sql.dail.databases import Databases
+from luciola.sql.dail.organization import Budget, Example, Organization, Prompt, few_shot
+from luciola.sql.dail.representation import Representation
+from luciola.sql.dail.selection import (
+    THRESHOLD,
+    Likeness,
+    RandomOrder,
+    Selection,
+    candidates,
+    ranked,
+)
+from luciola.sql.dail.similarity import bm25
+
+Compare = Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]
+"""Texts of the targets, and of the pool, to distances (targets, pool)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question; `query` is its gold SQL, `prediction` a first answer to it, "" if not known."""
+
+    db_id: str
+    question: str
+    query: str = ""
+    prediction: str = ""
+
+
+@dataclass(frozen=True)
+class FewShot:
+    """How examples are chosen and shown.
+
+    `cross_domain` passes over examples of the target's own database, as for prompts of the pool.
+    """
+
+    selection: Selection
+    organization: Organization
+    shots: int
+    threshold: float = THRESHOLD
+    budget: Budget | None = None
+    cross_domain: bool = False
+
+
+def zero_shot(
+    chosen: Representation, questions: Sequence[Question], databases: Databases
+) -> Iterator[Prompt]:
+    """The prompt of each question, without examples."""
+    for asked in questions:
+        yield Prompt(chosen.prompt(databases.facts(asked.db_id), asked.question))
+
+
+def with_examples(
+    chosen: Representation,
+    way: FewShot,
+    questions: Sequence[Question],
+    pool: Sequence[Question],
+    databases: Databases,
+    compare: Compare = bm25,
+) -> Iterator[Prompt]:
+    """The prompt of each question with examples of the pool, in the order of preference."""
+    examples = [Example(row.db_id, row.question, row.query) for row in pool]
+    found = choose(way, questions, pool, databases, compare)
+    for asked, order in zip(questions, found, strict=True):
+        yield few_shot(
+            chosen,
+            way.organization,
+            asked.question,
+            databases.facts,
+            asked.db_id,
+            (examples[index] for index in order),
+            shots=way.shots,
+            budget=way.budget,
+        )
+
+
+def choose(
+    way: FewShot,
+    questions: Sequence[Question],
+    pool: Sequence[Question],
+    databases: Databases,
+    compare: Compare = bm25,
+) -> Iterator[Iterator[int]]:
+    """For each question the candidates in order of preference, as positions in the pool.
+
+    Raises: ConfigError where the selection needs predictions or gold queries that are not there.
+    """
+    orders = _orders(way, questions, pool, databases, compare)
+    pick = partial(candidates, shots=way.shots)
+    for asked, order in zip(questions, orders, strict=True):
+        yield pick(order, _excluded(way, asked, pool))
+
+
+def _orders(
+    way: FewShot,
+    questions: Sequence[Question],
+    pool: Sequence[Question],
+    databases: Databases,
+    compare: Compare,
+) -> Iterator[Sequence[int] | NDArray[np.intp]]:
+    chosen = way.selection
+    if not chosen.near:
+        drawn = RandomOrder(len(pool), way.shots)
+        yield from (drawn.next() for _ in questions)
+        return
+    expected = _expected(chosen, questions, databases)
+    texts = _texts(chosen, questions, databases), _texts(chosen, pool, databases)
+    likeness = Likeness([databases.skeleton(row.db_id, row.query) for row in pool])
+    for distances, skeleton in zip(compare(*texts), expected, strict=True):
+        alike = None if skeleton is None else likeness.to(skeleton)
+        yield ranked(chosen, distances, alike, threshold=way.threshold)
+
+
+def _texts(way: Selection, rows: Sequence[Question], databases: Databases) -> list[str]:
+    if not way.masked:
+        return [row.question for row in rows]
+    return [databases.masked(row.db_id, row.question) for row in rows]
+
+
+def _expected(
+    way: Selection, questions: Sequence[Question], databases: Databases
+) -> list[str | None]:
+    """The skeleton that each question's examples should have; None where none is asked for."""
+    if not way.skeleton:
+        return [None] * len(questions)
+    queries = [row.query if way.skeleton == "gold" else row.prediction for row in questions]
+    if missing := [index for index, query in enumerate(queries) if not query.strip()]:
+        what = "the gold query" if way.skeleton == "gold" else "a first prediction"
+        raise ConfigError(
+            f"this selection needs {what} of every question, and question {missing[0]} has none "
+            f"({len(missing)} of {len(queries)} lack it)",
+            remedy="Give --predictions FILE, one SQL a line, or choose MQS_S or QTS_S.",
+        )
+    return [
+        databases.skeleton(row.db_id, query) for row, query in zip(questions, queries, strict=True)
+    ]
+
+
+def _excluded(way: FewShot, asked: Question, pool: Sequence[Question]) -> set[int]:
+    same, own = way.selection.skips_same, way.cross_domain
+    if not (same or own):
+        return set()
+    return {
+        index
+        for index, row in enumerate(pool)
+        if (same and row.question == asked.question) or (own and row.db_id == asked.db_id)
+    }
