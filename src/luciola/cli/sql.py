@@ -14,6 +14,7 @@ from luciola.cli.early import (
     check_model,
     check_sql_training,
 )
+from luciola.cli.prompts import prompts
 from luciola.cli.settings import recipe_command, split_words
 from luciola.cli.train import tell
 from luciola.config.sft import DataSource
@@ -40,6 +41,9 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 @app.callback()
 def sql() -> None:
     """Ask your own database. Nothing leaves this machine, and nothing is ever written to it."""
+
+
+app.command(short_help="Write DAIL-SQL's prompts, with examples or without.")(prompts)
 
 
 @app.command(short_help="Look at tables, keys, rows and sample values.")
