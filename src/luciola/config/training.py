@@ -92,6 +92,8 @@ class TrainingConfig:
     """Settings of prefix, prompt and ptuning."""
     freeze_layers: Count = 2
     """With adapter=freeze: how many of the last layers are trained."""
+    new_tokens: tuple[str, ...] = ()
+    """Words that become special tokens, trained with the adapter and saved with it."""
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flex_attention"] = "auto"
     """Attention function; auto: one that keeps packed examples apart, where the family can."""
     quantize: Literal["none", "nf4", "int8"] = "none"
@@ -171,6 +173,12 @@ class TrainingConfig:
 def _check_adapter(config: TrainingConfig) -> None:
     """Raises: SettingError for settings that a kind of adapter cannot have."""
     kind = config.adapter
+    if config.new_tokens and kind not in (*LOW_RANK, "full"):
+        raise SettingError(
+            ("new_tokens",),
+            f"cannot be trained with adapter={kind}, which leaves the embeddings alone",
+            remedy="Take adapter=lora, another low-rank kind, or full.",
+        )
     if kind in VIRTUAL and config.packing in ("packed", "tree"):
         raise SettingError(
             ("packing",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -30,7 +30,8 @@ from luciola.models.adapters import (
 from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import adapt_classifier, whole_classifier
 from luciola.models.empty import empty_model
-from luciola.models.load import load_model
+from luciola.models.load import load_model, load_tokenizer
+from luciola.models.new_tokens import grow, with_tokens
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
 from luciola.models.quantization import load_quantised
@@ -40,7 +41,7 @@ from luciola.training.optimizer import Average
 from luciola.training.world import World
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -134,13 +135,29 @@ def adapt(model: PreTrainedModel, config: TrainingConfig) -> nn.Module:
     A model that comes with an adapter goes on with that one, or takes it into its weights.
     """
     has_adapter = hasattr(model, "peft_config")
+    new_ids = _grown(model, config) if config.new_tokens and not has_adapter else []
     if config.adapter not in ("full", "freeze"):
-        return continue_adapter(model) if has_adapter else attach_adapter(model, config)
+        if has_adapter:
+            return continue_adapter(model)
+        return attach_adapter(model, config, new_ids=new_ids)
     whole = merged(model) if has_adapter else model
     if config.adapter == "freeze":
         return train_last_layers(whole, config.freeze_layers)
     whole.requires_grad_(True)
     return whole
+
+
+def tokenizer_of(config: TrainingConfig) -> PreTrainedTokenizerBase:
+    """The model's tokenizer, with the recipe's new tokens."""
+    return with_tokens(load_tokenizer(config.model), config.new_tokens)
+
+
+def _grown(model: PreTrainedModel, config: TrainingConfig) -> list[int]:
+    """Make room for the new tokens; returns their ids."""
+    tokenizer = tokenizer_of(config)
+    grow(model, len(tokenizer))
+    found: Any = tokenizer.convert_tokens_to_ids(list(config.new_tokens))
+    return list(found)
 
 
 def adapt_scorer(classifier: PreTrainedModel, config: TrainingConfig) -> nn.Module:
@@ -149,6 +166,11 @@ def adapt_scorer(classifier: PreTrainedModel, config: TrainingConfig) -> nn.Modu
     Raises: ConfigError for virtual tokens: peft has no classifier of one output behind them.
     """
     kind = config.adapter
+    if config.new_tokens:
+        raise ConfigError(
+            "new_tokens: a reward model reads the tokens that its base knows",
+            remedy="Fine-tune the base with new_tokens first, merge, and take that model.",
+        )
     if kind in VIRTUAL:
         raise ConfigError(
             f"a reward model cannot be trained with adapter={kind}",

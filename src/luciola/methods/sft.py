@@ -22,7 +22,7 @@ from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
-from luciola.methods.preparation import Trainee, describe_plan, prepare
+from luciola.methods.preparation import Trainee, describe_plan, prepare, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.stream import Plan, fingerprint, halved, lay_out, rows_from, share
 from luciola.models.batch import Batch
@@ -174,9 +174,7 @@ def run(
         fresh: begin again where the folder holds a run.
         show: progress on the terminal.
     """
-    from luciola.models.load import load_tokenizer
-
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = tokenizer_of(config)
     config = within_context(config)
     examples = load_examples(config, tokenizer)
     if config.template:  # checked by now; the model's folder keeps it
