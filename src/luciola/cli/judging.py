@@ -1,0 +1,89 @@
+"""`luciola sql eval --gold`: files of gold queries and predictions, judged by Spider's metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from luciola.errors import ConfigError, StorageError
+
+
+def judge_files(
+    gold: str,
+    predictions: str,
+    databases: str,
+    tables: str,
+    *,
+    metrics: str,
+    official: bool,
+    keep_distinct: bool,
+    plug_value: bool,
+    timeout: float,
+    out: str,
+) -> str:
+    """Judge the predictions and say what came of it; `out` names a file for the JSON report.
+
+    Raises: ConfigError where the flags do not go together; DataError for the files.
+    """
+    from luciola.sql.official.evaluate import Options, evaluate
+    from luciola.sql.official.files import read_examples
+    from luciola.sql.official.report import report, table
+    from luciola.sql.official.schema import read_tables
+
+    options = Options(
+        metrics=_metrics(metrics),
+        official=official,
+        keep_distinct=keep_distinct,
+        plug_value=plug_value,
+        timeout_s=timeout,
+        workers=min(8, max(2, os.cpu_count() or 1)),
+    )
+    _check(predictions, databases, tables, options.metrics)
+    examples = read_examples(Path(gold), Path(predictions))
+    entries = read_tables(Path(tables)) if tables else {}
+    judged = evaluate(examples, Path(databases), entries, options)
+    if out:
+        _write(Path(out), json.dumps(report(judged, options), indent=1, ensure_ascii=False))
+    return table(judged, options)
+
+
+def _metrics(names: str) -> tuple[str, ...]:
+    from luciola.sql.official.evaluate import METRICS
+
+    chosen = tuple(name.strip().lower() for name in names.split(",") if name.strip())
+    unknown = [name for name in chosen if name not in METRICS]
+    if unknown or not chosen:
+        raise ConfigError(
+            f"--metrics {names!r} names no metric that there is",
+            remedy=f"Give some of {', '.join(METRICS)}, parted by commas.",
+        )
+    return chosen
+
+
+def _check(predictions: str, databases: str, tables: str, metrics: Sequence[str]) -> None:
+    if not predictions or not databases:
+        missing = "--predictions" if not predictions else "--databases"
+        raise ConfigError(
+            f"sql eval --gold needs {missing}",
+            remedy="luciola sql eval --gold gold.sql --predictions answers.sql "
+            "--databases database --tables tables.json",
+        )
+    if not Path(databases).is_dir():
+        raise ConfigError(
+            f"there is no folder {databases}", remedy="--databases holds DB/DB.sqlite files."
+        )
+    if "em" in metrics and not tables:
+        raise ConfigError(
+            "exact match needs --tables, whose foreign keys say which columns are equal",
+            remedy="Give the data set's tables.json, or --metrics ex.",
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error

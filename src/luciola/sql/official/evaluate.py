@@ -1,0 +1,225 @@
+"""Judge predictions as Spider's evaluator does, or with its known defects mended.
+
+The official mode keeps every oddity: `value` becomes 1 in predictions, and a prediction whose style
+its parser does not take is wrong. The default mode leaves predictions as they are and reads other
+styles too (see `lenient`); each example then says where the official verdict would be another.
+In neither mode does a gold query that fails stop the run: the example is left out and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from luciola.errors import DatabaseError, DataError
+from luciola.sql.limits import MIB
+from luciola.sql.official.execution import Judge, Outcome, database_file, suite_files
+from luciola.sql.official.files import Example
+from luciola.sql.official.grammar import parse
+from luciola.sql.official.hardness import hardness
+from luciola.sql.official.lenient import tokenize_leniently
+from luciola.sql.official.match import Score, matches, partial_scores
+from luciola.sql.official.normal import normal
+from luciola.sql.official.problem import Problem
+from luciola.sql.official.query import EMPTY, Query
+from luciola.sql.official.schema import Schema, equal_columns, from_entry, from_sqlite
+from luciola.sql.official.tokens import tokenize
+from luciola.sql.sandbox import Sandbox
+
+METRICS = ("em", "ex", "ts")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is judged, and how."""
+
+    metrics: Sequence[str] = METRICS[:2]
+    official: bool = False
+    keep_distinct: bool = False
+    plug_value: bool = False
+    timeout_s: float = 5.0
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts on one example; None where there is none, because gold fails or was not asked.
+
+    `official` holds the official verdicts that differ from those here.
+    """
+
+    index: int
+    db_id: str
+    hardness: str | None = None
+    em: bool | None = None
+    ex: bool | None = None
+    ts: bool | None = None
+    valid: bool | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    partial: Mapping[str, Score] = field(default_factory=dict)
+    official: Mapping[str, bool] = field(default_factory=dict)
+
+
+def evaluate(
+    examples: Sequence[Example],
+    databases: Path,
+    tables: Mapping[str, Mapping[str, Any]],
+    options: Options,
+) -> list[Judged]:
+    """The verdicts in the order of the examples.
+
+    Args:
+        examples: gold and predictions.
+        databases: the folder with DB/DB.sqlite for each database.
+        tables: the entries of tables.json by database; needed for em only.
+        options: which metrics, and the mode.
+
+    Raises: DataError where a database is in neither place.
+    """
+    schema_of = _schemas(databases, tables)
+    judged = [_matched(i, example, schema_of, options) for i, example in enumerate(examples)]
+    if not {"ex", "ts"} & set(options.metrics):
+        return judged
+    with Sandbox(
+        timeout_s=options.timeout_s,
+        workers=options.workers,
+        max_rows=1_000_000,
+        max_result_bytes=256 * MIB,
+        max_memory_bytes=1024 * MIB,
+    ) as sandbox:
+        judge = Judge(sandbox, keep_distinct=options.keep_distinct, plug_value=options.plug_value)
+
+        def executed(example: Example, so_far: Judged) -> Judged:
+            return _executed(example, so_far, judge, databases, options)
+
+        with ThreadPoolExecutor(options.workers) as threads:
+            return list(threads.map(executed, examples, judged))
+
+
+def as_official(predicted: str) -> str:
+    """A prediction as the official script changes it before anything else."""
+    return predicted.replace("value", "1")
+
+
+def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> Callable[[str], Schema]:
+    @cache
+    def schema_of(db_id: str) -> Schema:
+        entry = tables.get(db_id)
+        file = database_file(databases, db_id)
+        if file.is_file():
+            try:
+                return from_sqlite(file, equal_columns(entry) if entry else {})
+            except DatabaseError:
+                if entry is None:
+                    raise
+        if entry is None:
+            raise DataError(
+                f"the database {db_id!r} is neither in {databases} nor in tables.json",
+                remedy="Check --databases, --tables and the names in the gold file.",
+            )
+        return from_entry(entry)
+
+    return schema_of
+
+
+def _matched(
+    index: int, example: Example, schema_of: Callable[[str], Schema], options: Options
+) -> Judged:
+    """Hardness, and exact match where it is asked for."""
+    schema = schema_of(example.db_id)
+    blank = Judged(index, example.db_id)
+    try:
+        gold = _parsed(example.gold, schema, lenient=not options.official)
+    except Problem as problem:
+        return replace(blank, errors={"gold": f"gold does not parse: {problem.message}"})
+    judged = replace(blank, hardness=hardness(gold))
+    if "em" not in options.metrics:
+        return judged
+    return _compared(judged, example.predicted, normal(gold, schema), schema, options)
+
+
+def _compared(
+    judged: Judged, predicted: str, gold: Query, schema: Schema, options: Options
+) -> Judged:
+    official, official_scores, problem = _match(as_official(predicted), gold, schema, False)
+    if options.official:
+        em, scores = official, official_scores
+    else:
+        em, scores, problem = _match(predicted, gold, schema, True)
+    if not predicted.strip():
+        problem = "the prediction is empty"
+    elif problem is not None:
+        problem = f"does not parse: {problem}"
+    elif not em:
+        unequal = [name for name, score in scores.items() if not score.equal] or ["tables"]
+        problem = f"differs in {', '.join(unequal)}"
+    return replace(
+        judged,
+        em=em,
+        partial=scores,
+        errors={"em": problem} if problem else {},
+        official={"em": official} if official != em else {},
+    )
+
+
+def _match(
+    predicted: str, gold: Query, schema: Schema, lenient: bool
+) -> tuple[bool, dict[str, Score], str | None]:
+    found, problem = EMPTY, None
+    try:
+        found = normal(_parsed(predicted, schema, lenient=lenient), schema)
+    except Problem as error:
+        problem = error.message
+    scores = partial_scores(found, gold)
+    return matches(scores, found, gold), scores, problem
+
+
+def _parsed(sql: str, schema: Schema, *, lenient: bool) -> Query:
+    """By the official grammar; leniently only where that does not take the query."""
+    try:
+        return parse(tokenize(sql), schema)
+    except Problem:
+        if not lenient:
+            raise
+        return parse(tokenize_leniently(sql, schema), schema)
+
+
+def _executed(
+    example: Example, judged: Judged, judge: Judge, databases: Path, options: Options
+) -> Judged:
+    suites = {"ex": [database_file(databases, example.db_id)]}
+    if "ts" in options.metrics:
+        suites["ts"] = suite_files(databases, example.db_id)
+    if "ex" not in options.metrics:
+        del suites["ex"]
+    for metric, files in suites.items():
+        judged = _with_outcome(example, judged, judge, files, metric, options)
+    return judged
+
+
+def _with_outcome(
+    example: Example,
+    judged: Judged,
+    judge: Judge,
+    files: Sequence[Path],
+    metric: str,
+    options: Options,
+) -> Judged:
+    changed = as_official(example.predicted)
+    text = changed if options.official else example.predicted
+    outcome = _outcome(example, judge, files, text)
+    official = outcome if changed == text else _outcome(example, judge, files, changed)
+    errors = {**judged.errors, **({metric: outcome.error} if outcome.error else {})}
+    verdicts: dict[str, Any] = {metric: outcome.correct}
+    if official.correct is not None and official.correct != outcome.correct:
+        verdicts["official"] = {**judged.official, metric: official.correct}
+    valid = judged.valid if judged.valid is not None or outcome.correct is None else outcome.runs
+    return replace(judged, errors=errors, valid=valid, **verdicts)
+
+
+def _outcome(example: Example, judge: Judge, files: Sequence[Path], text: str) -> Outcome:
+    return judge.judge(example.gold, text, [file for file in files if file.is_file()])

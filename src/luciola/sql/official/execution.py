@@ -1,0 +1,120 @@
+"""Execution accuracy on one database, and test-suite accuracy on all files of its folder.
+
+A prediction is right if its result equals that of gold on every file. Queries run in the sandbox,
+so that the time limit holds; the official evaluator's does not. A result is kept per file and
+query, since gold queries repeat.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from luciola.errors import LuciolaError
+from luciola.sql.comparison import order_matters, same_result
+from luciola.sql.execution import prepared
+from luciola.sql.lexer import pieces
+from luciola.sql.result import Result
+from luciola.sql.sandbox import Sandbox
+
+MAX_PLUGGED = 1_000
+"""Predictions with gold literals that are tried at most; the official evaluator has no bound."""
+LOGS = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`correct` is None where gold itself fails; `runs` tells whether the prediction ran."""
+
+    correct: bool | None
+    runs: bool
+    error: str | None = None
+
+
+def database_file(databases: Path, db_id: str) -> Path:
+    """Where the official layout keeps a database."""
+    return databases / db_id / f"{db_id}.sqlite"
+
+
+def suite_files(databases: Path, db_id: str) -> list[Path]:
+    """All files of a database's folder whose name contains `.sqlite`, the database itself first."""
+    first = database_file(databases, db_id)
+    found = sorted(first.parent.glob("*.sqlite*"))
+    others = [path for path in found if path != first and not path.name.endswith(LOGS)]
+    return [first, *others] if first in found else others
+
+
+class Judge:
+    """Compares results; keeps gold's, for as long as it lives."""
+
+    def __init__(self, sandbox: Sandbox, *, keep_distinct: bool, plug_value: bool) -> None:
+        self.sandbox = sandbox
+        self.keep_distinct = keep_distinct
+        self.plug_value = plug_value
+        self._gold: dict[tuple[Path, str], Result | LuciolaError] = {}
+
+    def judge(self, gold: str, predicted: str, files: Sequence[Path]) -> Outcome:
+        """Whether the prediction, or one of it with gold's literals, is right on all files."""
+        if not files:
+            return Outcome(None, runs=False, error="there is no database file")
+        outcome = self._on_all(gold, predicted, files)
+        if outcome.correct is not False or not self.plug_value:
+            return outcome
+        for candidate in itertools.islice(plugged(gold, predicted), MAX_PLUGGED):
+            if self._on_all(gold, candidate, files).correct:
+                return Outcome(correct=True, runs=True)
+        return outcome
+
+    def _on_all(self, gold: str, predicted: str, files: Sequence[Path]) -> Outcome:
+        for file in files:
+            outcome = self._on_one(gold, predicted, file)
+            if not outcome.correct:
+                return outcome
+        return outcome
+
+    def _on_one(self, gold: str, predicted: str, file: Path) -> Outcome:
+        query = prepared(predicted, keep_distinct=self.keep_distinct).strip()
+        wanted_query = prepared(gold, keep_distinct=self.keep_distinct).strip()
+        wanted = self._gold_result(wanted_query, file)
+        if isinstance(wanted, LuciolaError):
+            return Outcome(None, runs=False, error=f"gold fails on {file.name}: {wanted.message}")
+        if not query:
+            return Outcome(correct=False, runs=False, error="the prediction is empty")
+        if query == wanted_query:
+            return Outcome(correct=True, runs=True)
+        found = self._run(query, file)
+        if isinstance(found, LuciolaError):
+            return Outcome(correct=False, runs=False, error=found.message)
+        if same_result(wanted.rows, found.rows, order_matters(gold)):
+            return Outcome(correct=True, runs=True)
+        return Outcome(correct=False, runs=True, error="its result differs from gold's")
+
+    def _gold_result(self, query: str, file: Path) -> Result | LuciolaError:
+        found = self._gold.get((file, query))
+        if found is None:
+            found = self._gold[file, query] = self._run(query, file)
+        return found
+
+    def _run(self, query: str, file: Path) -> Result | LuciolaError:
+        try:
+            return self.sandbox.run(query, database=file)
+        except LuciolaError as error:
+            return error
+
+
+def plugged(gold: str, predicted: str) -> Iterator[str]:
+    """The prediction with every combination of gold's literals in the places of its own."""
+    values = list(dict.fromkeys(text for kind, text in pieces(gold) if _is_literal(kind, text)))
+    parts = list(pieces(predicted))
+    slots = [index for index, part in enumerate(parts) if _is_literal(*part)]
+    for chosen in itertools.product(values, repeat=len(slots)):
+        texts = [part.text for part in parts]
+        for index, value in zip(slots, chosen, strict=True):
+            texts[index] = value
+        yield "".join(texts)
+
+
+def _is_literal(kind: str, text: str) -> bool:
+    return kind in ("string", "number") or (kind == "quoted" and text[0] == '"')

@@ -1,0 +1,156 @@
+"""Gold queries and predictions: the official text formats, JSON and JSONL; never mis-paired.
+
+Text: gold is `SQL<TAB>db_id` a line, predictions are one SQL a line with anything after a tab
+ignored. A blank line among predictions is an empty prediction, where the official evaluator would
+take it for the end of an interaction. Blank lines of the gold file part interactions; they are
+left out, with the blank lines that stand in the same places of the predictions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luciola.errors import DataError
+
+GOLD_NAMES = ("query", "gold", "sql", "SQL")
+PREDICTION_NAMES = ("prediction", "predicted", "pred", "sql", "SQL", "query", "answer")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A gold query, the database it is for, and what was predicted."""
+
+    gold: str
+    db_id: str
+    predicted: str
+
+
+def read_examples(gold: Path, predictions: Path) -> list[Example]:
+    """The pairs in the order of the gold file.
+
+    Raises: DataError where a file cannot be read, or there are not as many predictions.
+    """
+    wanted = _gold_rows(gold)
+    found = _predictions(predictions)
+    if len(found) != len(wanted):
+        found = found[: len(wanted)] if not any(found[len(wanted) :]) else found
+    if len(found) != len(wanted):
+        raise DataError(
+            f"has {len(found)} predictions for {len(wanted)} lines of {gold}",
+            path=predictions,
+            remedy="Write one SQL a line, and an empty line where there is no answer.",
+        )
+    pairs = zip(wanted, found, strict=True)
+    examples = [Example(*row, predicted) for row, predicted in pairs if row is not None]
+    _check_separators(wanted, found, predictions)
+    if not examples:
+        raise DataError("holds no gold query", path=gold)
+    return examples
+
+
+def _check_separators(
+    wanted: list[tuple[str, str] | None], found: list[str], predictions: Path
+) -> None:
+    for line, (row, predicted) in enumerate(zip(wanted, found, strict=True), 1):
+        if row is None and predicted:
+            raise DataError(
+                "is a prediction where the gold file has a blank line",
+                path=predictions,
+                line=line,
+                remedy="Write a blank line there, or take it out of the gold file.",
+            )
+
+
+def _gold_rows(path: Path) -> list[tuple[str, str] | None]:
+    if path.suffix in (".json", ".jsonl"):
+        rows = _json_rows(path)
+        return [(_text(row, GOLD_NAMES, path, i), _db(row, path, i)) for i, row in rows]
+    lines = enumerate(_lines(path), 1)
+    rows_of_text = [_gold_line(text, path, line) for line, text in lines]
+    while rows_of_text and rows_of_text[-1] is None:
+        rows_of_text.pop()
+    return rows_of_text
+
+
+def _gold_line(text: str, path: Path, line: int) -> tuple[str, str] | None:
+    if not text.strip():
+        return None
+    sql, tab, db_id = text.strip().partition("\t")
+    if not tab or not db_id.strip():
+        raise DataError(
+            "has no tab with the database's name after the SQL",
+            path=path,
+            line=line,
+            remedy="A gold file holds SQL<TAB>db_id a line.",
+        )
+    return sql, db_id.split("\t")[0].strip()
+
+
+def _predictions(path: Path) -> list[str]:
+    if path.suffix not in (".json", ".jsonl"):
+        return [line.strip().split("\t")[0] for line in _lines(path)]
+    rows = _json_rows(path)
+    texts = [(row, _text(row, PREDICTION_NAMES, path, i)) for i, row in rows]
+    if all(isinstance(row, dict) and isinstance(row.get("index"), int) for row, _ in texts):
+        return _by_index([(row["index"], text) for row, text in texts], path)
+    return [text for _, text in texts]
+
+
+def _by_index(rows: list[tuple[int, str]], path: Path) -> list[str]:
+    """In the order of `index`, which must count from 0 (or 1) without gap or repetition."""
+    ordered = sorted(rows)
+    first = ordered[0][0] if ordered else 0
+    for expected, (index, _) in enumerate(ordered, first):
+        if index != expected or first not in (0, 1):
+            raise DataError(
+                f"index {index} stands where {expected} should",
+                path=path,
+                remedy="Number the predictions from 0, each once, or leave `index` out.",
+            )
+    return [text for _, text in ordered]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8: {error}", path=path) from error
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _json_rows(path: Path) -> list[tuple[int, Any]]:
+    lines = _lines(path)
+    if path.suffix == ".json":
+        rows = _json("\n".join(lines), path, None)
+        if not isinstance(rows, list):
+            raise DataError("is no JSON list", path=path)
+        return list(enumerate(rows, 1))
+    return [(i, _json(line, path, i)) for i, line in enumerate(lines, 1) if line.strip()]
+
+
+def _json(text: str, path: Path, line: int | None) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DataError(f"is no JSON: {error}", path=path, line=line) from error
+
+
+def _text(row: Any, names: tuple[str, ...], path: Path, line: int) -> str:
+    if isinstance(row, str):
+        return row.strip()
+    for name in names:
+        if isinstance(row, dict) and isinstance(row.get(name), str):
+            return str(row[name]).strip()
+    raise DataError(f"has none of the texts {', '.join(names)}", path=path, line=line)
+
+
+def _db(row: Any, path: Path, line: int) -> str:
+    if isinstance(row, dict) and isinstance(row.get("db_id"), str):
+        return str(row["db_id"])
+    raise DataError("has no db_id", path=path, line=line)

@@ -1,0 +1,167 @@
+"""What came of an evaluation: shares with intervals, by hardness, database and component."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from luciola.sql.official.evaluate import Judged, Options
+from luciola.sql.official.hardness import LEVELS
+from luciola.sql.official.match import COMPONENTS, Score
+
+FAILURES_SHOWN = 20
+SHARES = ("em", "ex", "ts", "valid")
+NORMAL_95 = 1.959964
+
+
+def report(judged: Sequence[Judged], options: Options) -> dict[str, Any]:
+    """The whole report, ready for JSON: `summary` and `examples`."""
+    return {"summary": summary(judged, options), "examples": [_example(each) for each in judged]}
+
+
+def summary(judged: Sequence[Judged], options: Options) -> dict[str, Any]:
+    """Shares from 0 to 1, over the examples whose gold query works; None where none was judged."""
+    levels = [each for each in judged if each.hardness is not None]
+    return {
+        **_shares(judged),
+        "count": len(judged),
+        "intervals": {name: interval(judged, name) for name in SHARES},
+        "by_hardness": _by(levels, lambda each: str(each.hardness), LEVELS),
+        "by_database": _by(judged, lambda each: each.db_id, sorted({j.db_id for j in judged})),
+        "partial": partial(judged),
+        "mode": "official" if options.official else "default",
+        "gold_failures": [each.index for each in judged if _gold_fails(each)],
+        "differs_from_official": [each.index for each in judged if each.official],
+    }
+
+
+def interval(judged: Iterable[Judged], name: str) -> list[float] | None:
+    """The 95 % interval of a share after Wilson 1927; None where nothing was judged."""
+    values = [getattr(each, name) for each in judged if getattr(each, name) is not None]
+    if not values:
+        return None
+    count, share, z = len(values), sum(values) / len(values), NORMAL_95
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    root = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    half = z * root / (1 + z * z / count)
+    return [max(0.0, centre - half), min(1.0, centre + half)]
+
+
+def partial(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """Accuracy, recall and F1 of each component, averaged as the official evaluator does.
+
+    Accuracy is over the examples whose prediction has the component, recall over those whose gold
+    has it, and F1 is 1 where both are 0.
+    """
+    scores = [each.partial for each in judged if each.partial]
+    return {name: _averages([score[name] for score in scores]) for name in COMPONENTS if scores}
+
+
+def table(judged: Sequence[Judged], options: Options) -> str:
+    """The report to be read: shares by hardness and in all, then what failed and why."""
+    named = [name for name in SHARES if any(getattr(each, name) is not None for each in judged)]
+    lines = ["".join(f"{title:>9}" for title in ("", "count", *named))]
+    for level in LEVELS:
+        of_level = [each for each in judged if each.hardness == level]
+        lines += [_line(level, of_level, named)] if of_level else []
+    lines.append(_line("all", judged, named))
+    for name in named:
+        low, high = interval(judged, name) or (0.0, 0.0)
+        lines.append(f"{name}: 95 % interval {low:.1%} to {high:.1%}")
+    return "\n".join([*lines, *_databases(judged, named), *_notes(judged, options)])
+
+
+def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
+    databases = sorted({each.db_id for each in judged})
+    if len(databases) < 2:
+        return []
+    width = max(map(len, databases)) + 2
+    rows = [[each for each in judged if each.db_id == db_id] for db_id in databases]
+    pairs = zip(databases, rows, strict=True)
+    return ["", *(db_id.ljust(width) + _line("", row, named)[9:] for db_id, row in pairs)]
+
+
+def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
+    notes = []
+    if failing := [each for each in judged if _gold_fails(each)]:
+        notes.append(f"gold fails in {len(failing)} examples, which are left out:")
+        notes += _reasons(failing)
+    if wrong := [each for each in judged if not _gold_fails(each) and _is_wrong(each)]:
+        notes.append(f"{len(wrong)} examples are wrong by a metric:")
+        notes += _reasons(wrong)
+    differing = [each for each in judged if each.official]
+    if differing:
+        numbers = ", ".join(str(each.index) for each in differing[:FAILURES_SHOWN])
+        more = ", …" if len(differing) > FAILURES_SHOWN else ""
+        notes.append(f"--official judges {len(differing)} otherwise: {numbers}{more}")
+    elif not options.official:
+        notes.append("--official gives the same verdicts")
+    return ["", *notes] if notes else []
+
+
+def _reasons(judged: Sequence[Judged]) -> list[str]:
+    lines = [f"  {each.index} {each.db_id}: {_error(each)}" for each in judged[:FAILURES_SHOWN]]
+    left = len(judged) - FAILURES_SHOWN
+    return [*lines, f"  and {left} more (--json FILE lists all)"] if left > 0 else lines
+
+
+def _line(title: str, judged: Sequence[Judged], named: Sequence[str]) -> str:
+    shares = _shares(judged)
+    cells = ["–" if shares[name] is None else f"{shares[name]:.1%}" for name in named]
+    return f"{title:>9}{len(judged):>9}" + "".join(f"{cell:>9}" for cell in cells)
+
+
+def _shares(judged: Sequence[Judged]) -> dict[str, float | None]:
+    def share(name: str) -> float | None:
+        values = [getattr(each, name) for each in judged if getattr(each, name) is not None]
+        return sum(values) / len(values) if values else None
+
+    return {name: share(name) for name in SHARES}
+
+
+def _by(
+    judged: Sequence[Judged], key: Callable[[Judged], str], names: Iterable[str]
+) -> dict[str, Any]:
+    groups = {name: [each for each in judged if key(each) == name] for name in names}
+    return {
+        name: {"count": len(group), **_shares(group)} for name, group in groups.items() if group
+    }
+
+
+def _averages(scores: Sequence[Score]) -> dict[str, float]:
+    predicted = [score.equal for score in scores if score.predicted]
+    gold = [score.equal for score in scores if score.gold]
+    accuracy = sum(predicted) / len(predicted) if predicted else 0.0
+    recall = sum(gold) / len(gold) if gold else 0.0
+    both = accuracy + recall
+    return {"acc": accuracy, "rec": recall, "f1": 2 * accuracy * recall / both if both else 1.0}
+
+
+def _gold_fails(judged: Judged) -> bool:
+    return any(error.startswith("gold") for error in judged.errors.values())
+
+
+def _is_wrong(judged: Judged) -> bool:
+    return False in (judged.em, judged.ex, judged.ts)
+
+
+def _error(judged: Judged) -> str | None:
+    return "; ".join(f"{name}: {text}" for name, text in judged.errors.items()) or None
+
+
+def _example(judged: Judged) -> dict[str, Any]:
+    verdicts = {name: _number(getattr(judged, name)) for name in SHARES}
+    return {
+        "index": judged.index,
+        "db_id": judged.db_id,
+        "hardness": judged.hardness,
+        **verdicts,
+        "error": _error(judged),
+        "partial": {name: int(score.equal) for name, score in judged.partial.items()},
+        "official": {name: int(value) for name, value in judged.official.items()},
+    }
+
+
+def _number(verdict: bool | None) -> int | None:
+    return None if verdict is None else int(verdict)
