@@ -38,7 +38,7 @@ def recipe(folder: str, **settings: Any) -> SftConfig:
     return SftConfig(model=folder, data=(DataSource("none"),), **settings)
 
 
-@pytest.mark.parametrize("method", ["sft", "reward", "ilql", "ppo", "grpo"])
+@pytest.mark.parametrize("method", ["reward", "ilql", "ppo", "grpo"])
 def test_every_method_has_a_plan(
     method: str, folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,7 +106,7 @@ def test_the_largest_micro_batch_that_fits_is_found(folder: str) -> None:
     assert planner.largest_fitting(Card("tiny", CUDA_BYTES + (1 << 20))) is None
 
 
-@pytest.mark.parametrize("adapter", ["houlsby", "dora", "freeze", "qlora"])
+@pytest.mark.parametrize("adapter", ["houlsby", "freeze", "qlora"])
 def test_adapters_are_followed_too(adapter: str, folder: str) -> None:
     forecast = Planner(recipe(folder, adapter=adapter)).forecast(64)
     assert not forecast.note
