@@ -60,7 +60,9 @@ def load_config(model: str | Path | Source) -> PretrainedConfig:
     source = base_source(model)
     offline = source.is_local or not hub.is_reachable(source.location)
     with _explaining("model", source, offline):
-        return AutoConfig.from_pretrained(source.location, local_files_only=offline)
+        return AutoConfig.from_pretrained(
+            source.location, local_files_only=offline, trust_remote_code=False
+        )
 
 
 def base_source(model: str | Path | Source) -> Source:

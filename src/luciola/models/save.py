@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from torch import nn
 
 from luciola.models.load import base_source, load_config
 from luciola.models.quiet import quiet
+from luciola.models.source import CONFIG
 from luciola.runs.atomic import replacing_folder
 
 if TYPE_CHECKING:
@@ -55,5 +57,11 @@ def original_dtype(name: str) -> torch.dtype:
     source = base_source(name)
     if source.gguf_file:
         return torch.float32
-    config = load_config(source)
-    return config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
+    kept = _written_dtype(source.path) if source.is_local else load_config(source).dtype
+    return kept if isinstance(kept, torch.dtype) else torch.float32
+
+
+def _written_dtype(folder: Path) -> torch.dtype | None:
+    """As config.json says, read without the model's own code."""
+    settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return getattr(torch, settings.get("dtype") or settings.get("torch_dtype") or "", None)
