@@ -147,7 +147,7 @@ def test_a_gpu_takes_what_fits_it(folder: str) -> None:
     card = Card("made", int((need + CUDA_BYTES) / 0.96) + 1)
     assert 64 <= _fitting(config, 1.0, card) < _fitting(config, 0.5, card)
     assert _fitting(config, 1.0, Card("tiny", CUDA_BYTES)) == 64
-    assert _fitting(replace(config, model="gone"), 1.0, card) == 16_384
+    assert _fitting(replace(config, model=f"{folder}/gone"), 1.0, card) == 16_384
 
 
 def test_the_error_names_the_largest_parts_and_the_cheapest_remedy(folder: str) -> None:
