@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from luciola.errors import ConfigError
-from luciola.plugins import line_in, load_object
+from luciola.plugins import line_in, load_object, names_object
 
 
 @pytest.fixture(autouse=True)
@@ -132,3 +132,20 @@ def test_the_line_of_an_error_is_the_innermost_one_in_that_file(tmp_path: Path) 
         load_object("deep.py:outer")()
     assert line_in(caught.value, file) == f"{file}:5"
     assert line_in(caught.value, "elsewhere.py") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_name"),
+    [
+        ("mine.py:polite", True),
+        ("folder/mine.py:polite", True),
+        ("package.module:name", True),
+        ("package:Class.method", True),
+        ("hub:owner/name", False),
+        ("hub:name", False),
+        ("prompts.jsonl", False),
+        ("C:\\prompts.jsonl", False),
+    ],
+)
+def test_names_of_objects_are_told_from_files(text: str, is_name: bool) -> None:
+    assert names_object(text) is is_name

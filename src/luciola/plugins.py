@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -21,6 +22,14 @@ from luciola.errors import ConfigError
 
 T = TypeVar("T")
 FORMS = "Write FILE.py:NAME or PACKAGE.MODULE:NAME, such as my_rewards.py:polite."
+
+
+NAMED = re.compile(r"(?:.+\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):[A-Za-z_][\w.]*")
+
+
+def names_object(text: str) -> bool:
+    """Whether a text names a Python object in this form; `hub:NAME` is a data set's name."""
+    return NAMED.fullmatch(text) is not None and not text.startswith("hub:")
 
 
 def load_object(spec: str, *, relative_to: Path | None = None) -> Any:

@@ -18,13 +18,6 @@ def check_model(name: str) -> None:
         resolve(name)
 
 
-def is_function(name: str) -> bool:
-    """Whether a name is that of a Python function, FILE.py:NAME or PACKAGE.MODULE:NAME."""
-    from luciola.models.source import FUNCTION
-
-    return FUNCTION.fullmatch(name) is not None
-
-
 def check_data(sources: Iterable[DataSource]) -> None:
     """Raises: DataError naming the first file or folder that does not exist."""
     from luciola.data.readers.source import check_exists

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from luciola.cli.early import check_data, check_model, is_function
+from luciola.cli.early import check_data, check_model
 from luciola.cli.errors import INTERRUPTED, Ended
 from luciola.cli.settings import recipe_command, split_words
 from luciola.config.ilql import IlqlConfig
 from luciola.config.online import A2cConfig, GrpoConfig, OnlineConfig, PpoConfig, RlooConfig
 from luciola.config.preference import DpoConfig, PreferenceConfig, RewardConfig
-from luciola.config.sft import SftConfig
+from luciola.config.sft import DataSource, SftConfig
 from luciola.errors import ConfigError
+from luciola.plugins import names_object
 
 if TYPE_CHECKING:
     from luciola.methods.running import Result
@@ -109,7 +110,7 @@ def ilql(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> 
 
     path, overrides = split_words(words or [])
     config = load(IlqlConfig, path, overrides)
-    check_data([source for source in config.data if not is_function(source.path)])
+    check_data([source for source in config.data if not names_object(source.path)])
     check_model(config.model)
     from luciola.methods.ilql_runs import run
 
@@ -163,6 +164,8 @@ def _offer(method: str, recipe_class: type[OnlineConfig], what: str) -> None:
 
         path, overrides = split_words(words or [])
         config = load(recipe_class, path, overrides)
+        files = [name for name in (config.prompts, config.eval_prompts) if name]
+        check_data([DataSource(name) for name in files if not names_object(name)])
         check_model(config.model)
         if config.reference:
             check_model(config.reference)

@@ -22,10 +22,9 @@ from luciola.data.rows import Row
 from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.methods.examples import Order
-from luciola.methods.online.prompts import is_plugin
 from luciola.methods.stream import Kind, lay_out, share
 from luciola.models.batch import Batch
-from luciola.plugins import load_object
+from luciola.plugins import load_object, names_object
 from luciola.types import Origin, Tokens
 
 
@@ -93,7 +92,7 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
 
 def _rows(name: str) -> Iterator[tuple[Any, Origin]]:
     """The rows of a file, a folder of files, or a person's function, with their places."""
-    if is_plugin(name):
+    if names_object(name):
         made = load_object(name)
         yield from _given(made() if callable(made) else made, name)
         return

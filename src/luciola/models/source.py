@@ -16,13 +16,12 @@ from typing import Literal
 
 from luciola.errors import ModelError
 from luciola.models import catalogue
-from luciola.plugins import load_object
+from luciola.plugins import load_object, names_object
 
 log = logging.getLogger(__name__)
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
-FUNCTION = re.compile(r"(.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):[A-Za-z_][\w.]*")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def resolve(model: str | Path, *, progress: catalogue.Progress | None = None) ->
     name = str(model).strip()
     if name in catalogue.NAMES:
         return Source(str(_bundled(name, progress)), None, "bundled")
-    if FUNCTION.fullmatch(name):
+    if names_object(name):
         return _folder(_made_by(name))
     path = Path(name).expanduser()
     if name and path.is_dir():

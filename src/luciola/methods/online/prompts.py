@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 from luciola.conversation.render import Renderer
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
-from luciola.plugins import load_object
+from luciola.plugins import load_object, names_object
 from luciola.types import Message, Origin
 
 Format = Literal["auto", "chat", "text"]
@@ -68,13 +67,6 @@ def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: in
     return Prompts(usable, len(prompts) - len(usable))
 
 
-def is_plugin(name: str) -> bool:
-    """Whether a name is one of a Python object: FILE.py:NAME or PACKAGE.MODULE:NAME."""
-    return bool(re.fullmatch(r"(.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):[A-Za-z_][\w.]*", name)) and (
-        not name.startswith("hub:")
-    )
-
-
 def _is_name(source: Any) -> bool:
     return isinstance(source, str | Path)
 
@@ -84,7 +76,7 @@ def _rows(source: Any) -> Iterable[tuple[Any, Origin]]:
     if not _is_name(source):
         return [(row, Origin("prompts", index + 1)) for index, row in enumerate(source)]
     name = str(source)
-    if is_plugin(name):
+    if names_object(name):
         made = load_object(name)
         found = made() if callable(made) else made
         return [(row, Origin(name, index + 1)) for index, row in enumerate(found)]
