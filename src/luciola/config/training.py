@@ -70,7 +70,7 @@ class VirtualTokens:
     hidden: Count = 128
     """Width of p-tuning's encoder, and of the projection of prefixes."""
     project: bool = False
-    """Prefixes come out of a two-layer network while they are trained (Li & Liang 2021)."""
+    """Prefixes come out of a two-layer network while they are trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,11 @@ class TrainingConfig:
     freeze_layers: Count = 2
     """With adapter=freeze: how many of the last layers are trained."""
     new_tokens: tuple[str, ...] = ()
-    """Words that become special tokens, trained with the adapter and saved with it."""
+    """Words that become special tokens, trained and saved besides."""
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flex_attention"] = "auto"
     """Attention function; auto: one that keeps packed examples apart, where the family can."""
     quantize: Literal["none", "nf4", "int8"] = "none"
-    """How frozen weights are kept on a GPU: 4 or 8 bits; adapter=qlora is LoRA over nf4."""
+    """How a GPU keeps frozen weights (qlora: nf4)."""
 
     max_length: Count = 1024
     """Tokens per example; what is longer is cut at the end, with a notice."""
