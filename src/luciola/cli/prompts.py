@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from luciola.sql.dail.databases import Databases
     from luciola.sql.dail.organization import Budget, Prompt
     from luciola.sql.dail.prompting import Compare, FewShot, Question
     from luciola.sql.dail.selection import Selection
@@ -98,6 +99,7 @@ def prompts(
     )
     asked = read_questions(questions, predictions)
     place = Databases(databases, read_tables(tables) if tables else {})
+    _tell_of_differences(place, asked)
     if way.shots:
         examples = read_questions(pool, needs_query=True)
         way = replace(way, selection=_possible(way.selection, asked))
@@ -168,6 +170,16 @@ def _possible(chosen: Selection, asked: Sequence[Question]) -> Selection:
         "No --predictions: examples are chosen by the questions alone, not by their SQL.", err=True
     )
     return replace(chosen, skeleton="")
+
+
+def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
+    """Say which databases lack what tables.json names; the prompts show what the file holds."""
+    from luciola.sql.dail.tables import differences
+
+    for db_id in dict.fromkeys(row.db_id for row in asked):
+        if lacking := differences(place.schema(db_id), place.facts(db_id)):
+            named = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
+            typer.echo(f"{db_id}: tables.json names what the database lacks: {named}", err=True)
 
 
 def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:

@@ -125,6 +125,20 @@ def test_questions_that_cannot_be_asked_are_named(shop: Shop) -> None:
         shop.prompts()
 
 
+def test_tables_json_that_disagrees_with_the_database_is_told(shop: Shop) -> None:
+    entry: dict[str, Any] = {
+        "db_id": "shop",
+        "table_names": ["shop"],
+        "table_names_original": ["shop"],
+    }
+    columns = [[-1, "*"], [0, "id"], [0, "street"]]
+    entry |= {"column_names": columns, "column_names_original": columns}
+    path = shop.folder / "tables.json"
+    path.write_text(json.dumps([entry | {"column_types": ["text"] * 3}]), encoding="utf-8")
+    shop.prompts("--tables", str(path))
+    assert "shop: tables.json names what the database lacks: shop.street" in shop.errors
+
+
 def test_as_many_predictions_as_questions(shop: Shop) -> None:
     (shop.folder / "two.sql").write_text("SELECT 1\nSELECT 2\n", encoding="utf-8")
     with pytest.raises(DataError, match="2 lines for 1 questions"):

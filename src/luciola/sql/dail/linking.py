@@ -13,6 +13,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from luciola.sql.dail.stop_words import STOP_WORDS
@@ -76,11 +77,14 @@ def mask(words: Sequence[str], links: Links, *, name: str = "<mask>", value: str
 
 
 def _name_links(
-    lemmas: Sequence[str], names: Sequence[str], kind: str, *, first: int
+    lemmas: Sequence[str], names: tuple[str, ...], kind: str, *, first: int
 ) -> dict[Place, str]:
     """Longest first; an exact match replaces any other, a partial one only fills."""
     found: dict[Place, str] = {}
+    possible = _beginnings(names)
     for start, end, gram in _grams(lemmas):
+        if gram not in possible:
+            continue
         for index in range(first, len(names)):
             places = [(position, index) for position in range(start, end)]
             if gram == names[index]:
@@ -89,6 +93,12 @@ def _name_links(
                 for place in places:
                     found.setdefault(place, kind + PARTIAL)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _beginnings(names: tuple[str, ...]) -> frozenset[str]:
+    """All that any name begins with: what is not among it need not be compared."""
+    return frozenset(name[:length] for name in names for length in range(1, len(name) + 1))
 
 
 def _grams(lemmas: Sequence[str]) -> Iterator[tuple[int, int, str]]:
