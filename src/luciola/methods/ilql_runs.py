@@ -38,6 +38,7 @@ from luciola.models.context import within_context
 from luciola.models.empty import empty_model
 from luciola.models.precision import choose_precision
 from luciola.models.q_heads import QCard, QRoles, heads_for, output_head, save_heads
+from luciola.models.recomputing import recompute_activations
 from luciola.rewards.building import build_reward
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
@@ -188,8 +189,7 @@ def prepare(config: IlqlConfig, world: World) -> Trainee:
     precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
     model = load(config, world, precision)
     if config.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
+        recompute_activations(model)
     trained = adapt(model, config)
     trained.train()
     kind = choose_packing(config, trained, precision, shared_prefixes=False)

@@ -35,6 +35,7 @@ from luciola.models.new_tokens import grow, with_tokens
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
 from luciola.models.quantization import load_quantised
+from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.training.optimizer import Average
@@ -84,8 +85,7 @@ def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> T
     precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
     model = load(config, world, precision)
     if config.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
+        recompute_activations(model)
     trainee = adapt(model, config)
     trainee.train()
     kind = choose_packing(config, trainee, precision, shared_prefixes=shared_prefixes)

@@ -36,6 +36,7 @@ from luciola.models.classifier import (
 )
 from luciola.models.context import within_context
 from luciola.models.precision import choose_precision
+from luciola.models.recomputing import recompute_activations
 from luciola.objectives.preference import bradley_terry, is_correct
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
@@ -137,8 +138,7 @@ def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Tra
     )
     silence_dropout(classifier)
     if config.checkpointing:
-        classifier.gradient_checkpointing_enable({"use_reentrant": False})
-        classifier.enable_input_require_grads()
+        recompute_activations(classifier)
     model = adapt_scorer(classifier, config).train()
     kind = choose_packing(config, HiddenStates(model), precision, shared_prefixes=shared_prefixes)
     if config.compile:

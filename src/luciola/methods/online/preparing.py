@@ -23,6 +23,7 @@ from luciola.models.actor_critic import ActorCritic
 from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.load import load_model
 from luciola.models.precision import choose_precision, computes_bfloat16
+from luciola.models.recomputing import recompute_activations
 from luciola.models.roles_building import build_roles, frozen_copy
 from luciola.models.scorer import Scorer
 from luciola.models.shared_scorer import shared_scorer
@@ -52,8 +53,7 @@ def prepare(
     model = load(config, world, precision)
     continued = hasattr(model, "peft_config")
     if config.checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
+        recompute_activations(model)
     trained: Any = adapt(model, config)
     reference = None
     if config.reference:
