@@ -1,6 +1,6 @@
 """Takes every family through the stages of tests/families and writes its table into docs/models.md.
 
-    python bench/families.py
+    python bench/model_families.py
 
 Three minutes on one core.
 """
@@ -17,7 +17,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "models.md"
-BEGIN, END = "<!-- table: bench/families.py -->", "<!-- end of table -->"
+BEGIN, END = "<!-- table: bench/model_families.py -->", "<!-- end of table -->"
 sys.path.insert(0, str(ROOT / "tests"))
 
 
