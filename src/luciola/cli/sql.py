@@ -142,7 +142,7 @@ def _newest_specialist(database: str) -> str:
 def evaluate(
     database: Annotated[
         str,
-        typer.Argument(metavar="[DATABASE]", help="SQLite file or URL, or a folder of databases."),
+        typer.Argument(metavar="DATABASE", help="SQLite file or URL, or a folder of databases."),
     ] = "",
     pairs: Annotated[
         str, typer.Option("--pairs", help="File of rows with question and query.")

@@ -53,7 +53,7 @@ def test_gold_that_fails_leaves_its_example_out_and_the_others_in_place(zoo: Pat
     assert (right.index, right.em, right.ex) == (1, True, True)
     whole = report([failing, right], Options())["summary"]
     assert (whole["em"], whole["ex"], whole["gold_failures"]) == (1.0, 1.0, [0])
-    assert "gold fails in 1 examples" in table([failing, right], Options())
+    assert "left out because gold fails: 1" in table([failing, right], Options())
 
 
 def test_a_query_without_end_is_stopped_by_the_time_limit(zoo: Path) -> None:
@@ -153,6 +153,29 @@ def test_style_costs_a_match_only_in_the_official_mode(zoo: Path, styled: str) -
 def test_joins_and_names_of_other_styles_are_understood(zoo: Path, gold: str, styled: str) -> None:
     (judged,) = judge(zoo, (gold, styled), metrics=("em",))
     assert judged.em is True, judged.errors
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "SELECT Name FROM Keeper WHERE Age > 'x",
+        "SELECT Name FROM Keeper not WHERE Age > 35",
+        "SELECT Name FROM INNER JOIN Keeper WHERE Age > 35",
+        "SELECT as Name FROM Keeper WHERE Age > 35",
+        "SELECT Name as FROM Keeper WHERE Age > 35",
+    ],
+)
+def test_what_is_no_sql_gains_nothing_by_the_default_mode(zoo: Path, broken: str) -> None:
+    (judged,) = judge(zoo, (GOLD, broken), metrics=("em",))
+    assert judged.em is False
+
+
+def test_missing_values_are_compared_in_the_default_mode(zoo: Path) -> None:
+    gold = "SELECT Name FROM Keeper WHERE Age IS NOT NULL"
+    alike, unlike = judge(
+        zoo, (gold, gold.lower()), (gold, gold.replace("NOT ", "")), metrics=("em",)
+    )
+    assert (alike.em, unlike.em) == (True, False)
 
 
 def test_an_outer_join_is_never_taken_for_a_join(zoo: Path) -> None:

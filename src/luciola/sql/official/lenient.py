@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from luciola.sql.identifier import SQLITE_RESERVED
 from luciola.sql.lexer import Piece, pieces
 from luciola.sql.official.grammar import CLAUSES
 from luciola.sql.official.problem import require
@@ -20,12 +21,15 @@ OPERATORS = {"<>": "!=", "==": "=", "!=": "!=", ">=": ">=", "<=": "<="}
 AFTER_VALUES = {"=", "!=", ">", "<", ">=", "<=", "like", "between", "in", "and", "or", ",", "("}
 MAX_TOKENS = 5_000
 """Beyond it names are not put in any more, since names made of names could grow without end."""
-NOT_ALIASES = CLAUSES | {"join", "on", "as", "inner", "cross", "left", "right", "full", "outer"}
-NOT_ALIASES |= {"natural", "using", "having", "and", "or"}
+NOT_ALIASES = CLAUSES | SQLITE_RESERVED | {"by", "asc", "desc", "with"}
+CLOSING = {"'": "'", '"': '"', "`": "`", "[": "]"}
 
 
 def tokenize_leniently(sql: str, schema: Schema) -> list[str]:
-    """The tokens, as near to what the official grammar takes as their meaning allows."""
+    """The tokens, as near to what the official grammar takes as their meaning allows.
+
+    Raises: Problem where the text is no SQL at all, or very long.
+    """
     require(len(sql) <= MAX_CHARACTERS, f"is longer than {MAX_CHARACTERS:,} characters")
     tokens = _joined(_plain(sql, schema))
     tokens = _with_null_as_literal(tokens)
@@ -40,6 +44,9 @@ def _plain(sql: str, schema: Schema) -> Iterator[str]:
 
 
 def _token(piece: Piece, known: set[str]) -> str:
+    if piece.kind in ("string", "quoted"):
+        closed = len(piece.text) > 1 and piece.text.endswith(CLOSING[piece.text[0]])
+        require(closed, f"{piece.text[:20]} is not closed")
     if piece.kind == "string":
         return '"' + piece.text[1:-1].replace('"', "") + '"'
     if piece.kind != "quoted":
@@ -56,7 +63,7 @@ def _joined(plain: Iterator[str]) -> list[str]:
         before = tokens[-1] if tokens else ""
         if before + token in OPERATORS:
             tokens[-1] = OPERATORS[before + token]
-        elif token == "." or (before.endswith(".") and len(before) > 1):
+        elif '"' not in before and (token == "." or (before.endswith(".") and len(before) > 1)):
             tokens[-1:] = [before + token] if token != "*" else ["*"]
         elif before == "-" and token[:1].isdigit() and set(tokens[-2:-1]) & AFTER_VALUES:
             tokens[-1] = "-" + token
@@ -91,6 +98,7 @@ def _with_plain_joins(tokens: list[str]) -> list[str]:
             froms[-1] = token == "from"
         inside = froms[-1]
         if inside and token in ("inner", "cross") and tokens[index + 1 : index + 2] == ["join"]:
+            require(found[-1] != "from", f"no table stands before {token.upper()} JOIN")
             continue
         if inside and found and _is_alias(token) and _ends_table(found):
             found.append("as")
@@ -122,8 +130,9 @@ def _without_column_aliases(tokens: list[str], schema: Schema) -> list[str]:
             starts.append(-1)
         elif token == ")" and len(starts) > 1:
             starts.pop()
-        elif token == "as" and starts[-1] >= 0 and index + 1 < len(tokens):
+        elif token == "as" and 0 <= starts[-1] < len(found) and index + 1 < len(tokens):
             name = tokens[index + 1]
+            require(_is_alias(name) or '"' in name, f"{name} stands where a name should")
             if name not in known and len(found) < MAX_TOKENS:
                 meanings[name] = found[starts[-1] :]
             skip = True

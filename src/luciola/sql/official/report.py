@@ -85,10 +85,10 @@ def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
 def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     notes = []
     if failing := [each for each in judged if _gold_fails(each)]:
-        notes.append(f"gold fails in {len(failing)} examples, which are left out:")
+        notes.append(f"left out because gold fails: {len(failing)}")
         notes += _reasons(failing)
     if wrong := [each for each in judged if not _gold_fails(each) and _is_wrong(each)]:
-        notes.append(f"{len(wrong)} examples are wrong by a metric:")
+        notes.append(f"wrong by a metric: {len(wrong)}")
         notes += _reasons(wrong)
     differing = [each for each in judged if each.official]
     if differing:
