@@ -54,9 +54,11 @@ def embed(
 def _encoder(model: str) -> Encode:
     try:
         package = importlib.import_module("sentence_transformers")
-    except ImportError:
+    except ImportError as error:  # also where a package that it needs itself is missing
         raise MissingExtraError(
-            "sentence-transformers", extra="similarity", purpose="comparing questions by meaning"
+            "sentence-transformers" if error.name == "sentence_transformers" else str(error.name),
+            extra="similarity",
+            purpose="comparing questions by meaning",
         ) from None
     try:
         encoder = package.SentenceTransformer(ENCODERS.get(model, model), device="cpu")
