@@ -84,3 +84,9 @@ def test_deep_nesting_is_refused_and_not_a_crash(parsed: Parse) -> None:
     sql = "SELECT name FROM keeper WHERE id IN ( " * 1200
     with pytest.raises(Problem, match="deep"):
         parsed(sql)
+
+
+def test_an_or_behind_a_comparison_of_two_columns_is_lost(parsed: Parse) -> None:
+    query = parsed("SELECT name FROM keeper WHERE id > age OR age > 3")
+    assert len(query.where) == 1
+    assert len(parsed("SELECT name FROM keeper WHERE id > age AND age > 3").where) == 3
