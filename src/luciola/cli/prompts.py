@@ -44,12 +44,17 @@ def prompts(
     ] = False,
     pool: Annotated[str, typer.Option("--pool", help="Examples: db_id, question, query.")] = "",
     selection: Annotated[
-        str, typer.Option("--selection", help="RANDOM, QTS_S, MQS_S, QRS_S, DAIL_S or ORACLE.")
-    ] = "DAIL_S",
+        str,
+        typer.Option(
+            "--selection", help="RANDOM, QTS_S, MQS_S, QRS_S, DAIL_S (default) or ORACLE."
+        ),
+    ] = "",
     organization: Annotated[
-        str, typer.Option("--organization", help="FI_O, SO_O, DAIL_O or the code's names.")
-    ] = "DAIL_O",
-    shots: Annotated[int, typer.Option("--shots", min=0, help="Examples before a question.")] = 9,
+        str, typer.Option("--organization", help="FI_O, SO_O, DAIL_O (default), or QAWRULE …")
+    ] = "",
+    shots: Annotated[
+        int | None, typer.Option("--shots", min=0, help="Examples before a question; 9.")
+    ] = None,
     predictions: Annotated[
         str, typer.Option("--predictions", help="A first answer to each question, one SQL a line.")
     ] = "",
@@ -89,10 +94,12 @@ def prompts(
     chosen = representation_of(
         representation, foreign_keys=foreign_keys, rule=rule, step_by_step=step_by_step
     )
+    if not pool:
+        _check_zero_shot(selection, organization, predictions, shots)
     way = FewShot(
-        selection=selection_of(selection),
-        organization=organization_of(organization),
-        shots=shots if pool else 0,
+        selection=selection_of(selection or "DAIL_S"),
+        organization=organization_of(organization or "DAIL_O"),
+        shots=(9 if shots is None else shots) if pool else 0,
         threshold=threshold,
         budget=_budget(tokenizer, max_tokens, max_answer_tokens),
         cross_domain=cross_domain,
@@ -108,6 +115,23 @@ def prompts(
     else:
         made = zero_shot(chosen, asked, place)
     typer.echo(_written(out, asked, made, way))
+
+
+def _check_zero_shot(
+    selection: str, organization: str, predictions: str, shots: int | None
+) -> None:
+    """Raises: ConfigError for what only examples need, where there is no pool of them."""
+    given = {
+        "--selection": selection,
+        "--organization": organization,
+        "--predictions": predictions,
+        "--shots": shots,
+    }
+    if named := [name for name, value in given.items() if value]:
+        raise ConfigError(
+            f"without --pool there are no examples, and {', '.join(named)} means nothing",
+            remedy="Give --pool FILE, whose rows have db_id, question and query.",
+        )
 
 
 def read_questions(

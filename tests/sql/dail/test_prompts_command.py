@@ -106,7 +106,7 @@ def test_a_budget_drops_examples_by_the_models_own_count(shop: Shop) -> None:
     [
         (("--max-tokens", "100"), ConfigError, "both --tokenizer and --max-tokens"),
         (("--representation", "CR_P", "--no-foreign-keys"), ConfigError, "no variant without"),
-        (("--predictions", "missing.sql"), DataError, "missing.sql"),
+        (("--shots", "3", "--selection", "QTS_S"), ConfigError, "--selection, --shots means"),
     ],
 )
 def test_settings_that_cannot_be(
@@ -142,4 +142,6 @@ def test_tables_json_that_disagrees_with_the_database_is_told(shop: Shop) -> Non
 def test_as_many_predictions_as_questions(shop: Shop) -> None:
     (shop.folder / "two.sql").write_text("SELECT 1\nSELECT 2\n", encoding="utf-8")
     with pytest.raises(DataError, match="2 lines for 1 questions"):
-        shop.prompts("--predictions", str(shop.folder / "two.sql"))
+        shop.prompts("--predictions", str(shop.folder / "two.sql"), pool=True)
+    with pytest.raises(DataError, match=r"none\.sql: cannot be read"):
+        shop.prompts("--predictions", str(shop.folder / "none.sql"), pool=True)

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from luciola.sql.dail.reply import original_line, sql_line
+from luciola.sql.dail.reply import continuation, original_line, sql_line
 
 
 def test_recorded_lines_of_the_original(golden: Callable[[str], Any]) -> None:
     for record in golden("postprocess_n1.json"):
         assert original_line(record["raw"]) == record["written_line"]
+
+
+def test_a_trained_model_goes_on_from_select() -> None:
+    assert continuation("SELECT  a ,  b\nFROM c") == "a , b FROM c"
 
 
 def test_the_originals_defects_are_kept_in_its_reading() -> None:

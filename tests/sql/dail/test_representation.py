@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 from luciola.errors import ConfigError, DatabaseError
 from luciola.sql.dail.facts import SchemaFacts, TableFacts, read_facts
 from luciola.sql.dail.representation import FAMILIES, ORIGINAL_NAMES, STEPS, representation
+from luciola.sql.prompt import schema_text
+from luciola.sql.schema import read_schema
 
 SHOP = SchemaFacts(
     (
@@ -94,6 +98,21 @@ def test_prompts_that_think_first_end_without_select() -> None:
 def test_what_does_not_exist_is_refused(name: str, settings: dict[str, bool], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         representation(name, **settings)
+
+
+def test_the_house_prompt_shows_the_schema_as_the_specialist_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "shop.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute('CREATE TABLE owner (id INTEGER PRIMARY KEY, "full name" TEXT)')
+        connection.execute(
+            "CREATE TABLE shop (a, b REFERENCES owner, c REFERENCES gone (x), d, "
+            "PRIMARY KEY (b, a), FOREIGN KEY (d, a) REFERENCES shop (b, a), "
+            "FOREIGN KEY (a) REFERENCES owner (id))"
+        )
+    expected = f"{schema_text(read_schema(path))}\n\nHow many?\nSELECT "
+    assert representation("HOUSE").prompt(read_facts(path), "How many?") == expected
+    assert "b* -> shop.b" not in expected
+    assert "d -> shop.b" in expected
 
 
 def test_a_database_without_tables_is_refused(tmp_path: Path) -> None:

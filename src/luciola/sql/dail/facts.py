@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from luciola.errors import DatabaseError
+from luciola.sql.dail.house import house_lines
 from luciola.sql.database import connect_sqlite, sqlite_path
 from luciola.sql.identifier import quoted
 
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One table; `create` is its CREATE TABLE text to the byte."""
+    """One table; `create` is its CREATE TABLE text to the byte, `house` its house prompt's line."""
 
     name: str
     columns: tuple[str, ...]
     create: str
+    house: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ def read_facts(database: str | Path) -> SchemaFacts:
 
 def _read(connection: sqlite3.Connection) -> SchemaFacts:
     names = [row[0] for row in connection.execute(TABLES)]
+    lines = house_lines(connection, names)
     return SchemaFacts(
-        tuple(_table(connection, name) for name in names),
+        tuple(_table(connection, name, line) for name, line in zip(names, lines, strict=True)),
         tuple(key for name in names for key in _foreign_keys(connection, name)),
     )
 
@@ -66,10 +69,10 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CREATE = "SELECT sql FROM sqlite_master WHERE tbl_name = ?"
 
 
-def _table(connection: sqlite3.Connection, name: str) -> TableFacts:
+def _table(connection: sqlite3.Connection, name: str, house: str) -> TableFacts:
     columns = connection.execute(f"PRAGMA table_info({quoted(name)})")
     create = connection.execute(CREATE, (name,)).fetchone()
-    return TableFacts(name, tuple(row[1] for row in columns), create[0] or "")
+    return TableFacts(name, tuple(row[1] for row in columns), create[0] or "", house)
 
 
 def _foreign_keys(connection: sqlite3.Connection, name: str) -> list[str]:

@@ -21,6 +21,16 @@ def original_line(reply: str) -> str:
     return line if line.startswith("SELECT") else f"SELECT {line}"
 
 
+def continuation(query: str) -> str:
+    """What a model that is trained on these prompts should write: `query` in one line, without the
+    SELECT that the prompt ends in.
+
+    As in the original, seven characters are cut off whatever they are, and the prompts that think
+    first, which do not end in SELECT, have the same answers.
+    """
+    return " ".join(query.split())[len("SELECT ") :]
+
+
 def sql_line(reply: str) -> str:
     """The first statement of the reply in one line; SELECT is put before one that goes on from it.
 

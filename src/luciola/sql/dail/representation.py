@@ -27,7 +27,7 @@ class Family:
 
     `layout` has the places {tables}, {keys}, {wording} and {question}; {list} in `table` and `keys`
     is a Python list without its quotes, {names} the same parted by commas. `keys` is None where
-    foreign keys cannot be switched: CR_P shows them in its CREATE TABLE texts, CBR in its layout.
+    foreign keys cannot be switched: CR_P has them in its CREATE TABLE texts, CBR and HOUSE always.
     """
 
     layout: str
@@ -97,6 +97,12 @@ FAMILIES = MappingProxyType(
             keys=None,
             wordings=MappingProxyType({RULE: ""}),
             default=RULE,
+        ),
+        "HOUSE": Family(  # `luciola.sql.prompt` as one text
+            layout="Answer with one SQLite query.\n{tables}\n\n{question}",
+            table="{house}",
+            keys=None,
+            wordings=MappingProxyType({PLAIN: ""}),
         ),
     }
 )
@@ -213,7 +219,9 @@ def _check(chosen: Representation) -> None:
 
 
 def _table_text(family: Family, table: TableFacts) -> str:
-    return family.table.format(name=table.name, create=table.create, **_lists(table.columns))
+    return family.table.format(
+        name=table.name, create=table.create, house=table.house, **_lists(table.columns)
+    )
 
 
 def _lists(names: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,55 @@
+"""The lines of the house prompt for the facts of a SQLite file, without SQLAlchemy.
+
+They equal those of `luciola.sql.prompt.schema_text`, which asks the database through SQLAlchemy and
+counts its rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+
+from luciola.sql.identifier import quoted
+from luciola.sql.prompt import table_line
+from luciola.sql.schema import Column, ForeignKey, Schema, Table
+
+
+def house_lines(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
+    """One line per table: ` shop: id*, city, owner_id -> owner.id`."""
+    rows = {name: connection.execute(_pragma("table_info", name)).fetchall() for name in names}
+    keys = {name.lower(): _primary_key(found) for name, found in rows.items()}
+    tables = tuple(
+        Table(
+            name=name,
+            columns=tuple(Column(row[1], primary_key=bool(row[5])) for row in found),
+            primary_key=keys[name.lower()],
+            foreign_keys=_foreign_keys(connection, name, keys),
+        )
+        for name, found in rows.items()
+    )
+    schema = Schema("sqlite", tables)
+    return [table_line(schema, table) for table in tables]
+
+
+def _pragma(what: str, name: str) -> str:
+    return f"PRAGMA {what}({quoted(name)})"
+
+
+def _primary_key(rows: Sequence[tuple[int, str, str, int, str, int]]) -> tuple[str, ...]:
+    return tuple(row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5])
+
+
+def _foreign_keys(
+    connection: sqlite3.Connection, name: str, keys: dict[str, tuple[str, ...]]
+) -> tuple[ForeignKey, ...]:
+    """A key that names no columns of the other table means its primary key."""
+    rows = connection.execute(_pragma("foreign_key_list", name)).fetchall()
+    found = []
+    for _, parts in groupby(rows, key=lambda row: row[0]):
+        columns = sorted(parts, key=lambda row: row[1])
+        named = tuple(row[4] for row in columns if row[4] is not None)
+        other = columns[0][2]
+        referred = named or keys.get(other.lower(), ())
+        found.append(ForeignKey(tuple(row[3] for row in columns), other, referred))
+    return tuple(sorted(found, key=lambda key: key.columns))
