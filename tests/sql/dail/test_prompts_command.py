@@ -86,6 +86,13 @@ def test_examples_of_the_own_database_can_be_passed_over(shop: Shop) -> None:
     assert found["prompt"] == f"{SCHEMA}Answer the following:  Which city ?\nSELECT "
 
 
+def test_only_cosine_selection_passes_over_the_question_itself(shop: Shop) -> None:
+    shop.write("questions", [{"question": "How many?"}])
+    options = ("--shots", "2", "--selection")
+    assert "How many? */\nSELECT" in shop.prompts(*options, "QTS_S", pool=True)[0]["prompt"]
+    assert "How many? */" not in shop.prompts(*options, "COSSIMILAR", pool=True)[0]["prompt"]
+
+
 def test_a_budget_drops_examples_by_the_models_own_count(shop: Shop) -> None:
     """A tokenizer of words: the prompt without examples has 13 tokens, each example about 10."""
     from tokenizers import Tokenizer, models, pre_tokenizers

@@ -97,6 +97,11 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
     assert distances[3] < distances[0]
 
 
+def test_of_two_texts_with_the_same_words_asked_for_the_shorter_is_nearer() -> None:
+    distances = bm25(["red cat"], ["a red cat that sleeps on the mat", "a red cat", "sun"])[0]
+    assert distances[1] < distances[0] < distances[2]
+
+
 def test_an_unknown_selection_is_refused() -> None:
     with pytest.raises(ConfigError, match="no selection 'NEAREST'"):
         selection("NEAREST")
