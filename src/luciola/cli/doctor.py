@@ -24,6 +24,8 @@ EXTRAS = {
     "postgresql": ("psycopg", "PostgreSQL databases"),
     "mysql": ("pymysql", "MySQL databases"),
     "duckdb": ("duckdb_engine", "DuckDB databases"),
+    "similarity": ("sentence_transformers", "examples chosen by meaning"),
+    "tiktoken": ("tiktoken", "token budgets of OpenAI's models"),
 }
 """Extra, the module that shows that it is there, and what it is for."""
 GIB = 2**30
