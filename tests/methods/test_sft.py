@@ -198,7 +198,7 @@ def strip(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "tokens_per_s"}
 
 
-def wait_for_step(path: Path, step: int, timeout_s: float = 100) -> None:
+def wait_for_step(path: Path, step: int, timeout_s: float = 300) -> None:
     """Until the run has logged `step`."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:

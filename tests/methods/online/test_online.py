@@ -144,7 +144,7 @@ def test_a_killed_run_goes_on_bit_for_bit(model: str) -> None:
     command = [sys.executable, "-m", "luciola", "train", "ppo", *words, "out=parts"]
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     with subprocess.Popen(command, env={**os.environ, **threads}, stderr=subprocess.DEVNULL) as run:
-        log, end = Path("parts/metrics.jsonl"), time.monotonic() + 100
+        log, end = Path("parts/metrics.jsonl"), time.monotonic() + 300
         while time.monotonic() < end and (not log.exists() or log.read_text().count("\n") < 40):
             time.sleep(0.02)
         run.kill()
