@@ -11,7 +11,7 @@ import pytest
 from luciola.compat.trl import AutoModelForCausalLMWithValueHead
 from support import build_tokenizer
 
-PAGE = Path(__file__).parents[2] / "docs" / "from-trl.md"
+PAGE = Path(__file__).parents[2] / "docs" / "from_trl.md"
 SMALLER = (
     'model_name="lvwerra/gpt2-imdb", learning_rate=1.41e-5, batch_size=128, mini_batch_size=128',
     'model_name="tiny", learning_rate=1e-2, batch_size=12, mini_batch_size=12',

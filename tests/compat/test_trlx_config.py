@@ -185,7 +185,7 @@ def test_what_changes_nothing_is_named(changes: dict[str, Any], said: str, caplo
 
 
 def test_the_documented_changes_are_understood() -> None:
-    page = Path(__file__).parents[2] / "docs" / "from-trlx.md"
+    page = Path(__file__).parents[2] / "docs" / "from_trlx.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
     script = next(block for block in blocks if "evolve" in block)
     names: dict[str, Any] = {}
