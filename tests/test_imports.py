@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": GROUND,
     "conversation": GROUND,
     "runs": GROUND,
-    "sql": GROUND,
+    "sql": GROUND | {"data"},  # questions are rows of files
     "data": GROUND | {"conversation", "config"},
     "models": GROUND
     | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders

@@ -1,0 +1,113 @@
+"""Rows of a question file as questions, whatever the data set calls its fields.
+
+| field      | Spider, -DK, -Realistic | Spider-Syn        | BIRD                      | own    |
+| question   | question                | SpiderSynQuestion | question + " " + evidence | either |
+| query      | query                   | query             | SQL                       | either |
+| database   | db_id                   | db_id             | db_id                     | db_id  |
+| difficulty | -                       | -                 | difficulty                | either |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from luciola.data.readers.record import Record
+from luciola.data.readers.source import rows_of_file
+from luciola.errors import DataError
+from luciola.sql.question import Question
+
+QUESTION = ("SpiderSynQuestion", "question")
+QUERY = ("query", "SQL", "sql")
+EVIDENCE = "evidence"
+EXAMPLE = '{"db_id": "shop", "question": "How many shops?", "query": "SELECT count(*) FROM shop"}'
+
+
+def read_rows(path: str | Path) -> list[Record]:
+    """The rows of a JSON, JSONL, CSV or Parquet file.
+
+    Raises: DataError where it cannot be read, or holds none.
+    """
+    rows = list(rows_of_file(str(path)))
+    if not rows:
+        raise DataError("holds no questions", path=path, remedy=f"A row is {EXAMPLE}.")
+    return rows
+
+
+def question_of(row: Record, *, only: str = "", needs_query: bool = False) -> Question:
+    """One row as a question.
+
+    Args:
+        only: the name of the database where there is but one, for rows without db_id.
+        needs_query: whether a row without SQL is a mistake.
+
+    Raises: DataError naming the row and the text that it lacks.
+    """
+    values = row.values
+    db_id = _first(values, ("db_id",)) or only
+    return Question(
+        db_id=db_id or _lacking(row, "db_id"),
+        question=_question(values) or _lacking(row, "question"),
+        query=_first(values, QUERY) or (_lacking(row, "query") if needs_query else ""),
+        prediction=_first(values, ("prediction",)),
+        difficulty=_first(values, ("difficulty",)),
+        origin=row.origin,
+    )
+
+
+def with_gold(questions: Sequence[Question], path: Path) -> list[Question]:
+    """Questions without SQL get that of a gold file, `SQL<TAB>db_id` a line in the same order.
+
+    Raises: DataError where the file has another number of lines, or names another database.
+    """
+    lines = gold_lines(path)
+    if len(lines) != len(questions):
+        raise DataError(
+            f"has {len(lines)} queries for {len(questions)} questions",
+            path=path,
+            remedy="Give the gold file that belongs to the questions, one SQL a line.",
+        )
+    for number, ((_, db_id), asked) in enumerate(zip(lines, questions, strict=True), 1):
+        if db_id and db_id != asked.db_id:
+            raise DataError(
+                f"names the database {db_id!r} where {asked.origin} names {asked.db_id!r}",
+                path=path,
+                line=number,
+            )
+    pairs = zip(lines, questions, strict=True)
+    return [asked if asked.query else replace(asked, query=sql) for (sql, _), asked in pairs]
+
+
+def gold_lines(path: Path) -> list[tuple[str, str]]:
+    """SQL and database of each line that is not blank; "" where a line names no database.
+
+    Raises: DataError where the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {error}", path=path) from error
+    parts = [line.partition("\t") for line in text.split("\n") if line.strip()]
+    return [(sql.strip(), db_id.split("\t")[0].strip()) for sql, _, db_id in parts]
+
+
+def _question(values: Mapping[str, Any]) -> str:
+    text = _first(values, QUESTION)
+    if not text or EVIDENCE not in values:
+        return text
+    return f"{text} {values[EVIDENCE]}".strip()
+
+
+def _first(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first field that holds more than blanks; Spider's `sql`, a parse tree, is no text."""
+    texts = (values.get(name) for name in names)
+    return next((text for text in texts if isinstance(text, str) and text.strip()), "")
+
+
+def _lacking(row: Record, name: str) -> str:
+    seen = ", ".join(map(str, row.values)) or "nothing"
+    raise row.error(
+        f"a row needs a text {name!r}, and this one has {seen}", remedy=f"A row is {EXAMPLE}."
+    )
