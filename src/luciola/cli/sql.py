@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from luciola.cli.ablate import ablate
 from luciola.cli.early import (
     check_data,
     check_database,
@@ -19,6 +20,7 @@ from luciola.cli.settings import recipe_command, split_words
 from luciola.cli.train import tell
 from luciola.config.sft import DataSource
 from luciola.config.sql import SqlConfig
+from luciola.config.study import StudyConfig
 from luciola.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Ask your own database.")
@@ -44,6 +46,10 @@ def sql() -> None:
 
 
 app.command(short_help="Write DAIL-SQL's prompts, with examples or without.")(prompts)
+app.command(
+    cls=recipe_command(StudyConfig, first="GRID.yaml"),
+    short_help="Compare prompts, examples and models over a grid.",
+)(ablate)
 
 
 @app.command(short_help="Look at tables, keys, rows and sample values.")
