@@ -7,9 +7,11 @@ query is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
+from luciola.sql.official.cursor import CLAUSES, ENDS, JOINS, Cursor
+from luciola.sql.official.names import Names, aliases_of
 from luciola.sql.official.problem import Problem, require
 from luciola.sql.official.query import (
     Column,
@@ -23,11 +25,6 @@ from luciola.sql.official.query import (
 )
 from luciola.sql.official.schema import Schema
 
-CLAUSES = frozenset(
-    ("select", "from", "where", "group", "order", "limit", "intersect", "union", "except")
-)
-JOINS = frozenset(("join", "on", "as"))
-ENDS = CLAUSES | {")", ";"}
 OPERATORS = frozenset(
     ("not", "between", "=", ">", "<", ">=", "<=", "!=", "in", "like", "is", "exists")
 )
@@ -38,51 +35,22 @@ AGGREGATES = frozenset(("none", "max", "min", "count", "sum", "avg"))
 def parse(tokens: Sequence[str], schema: Schema) -> Query:
     """The query that the tokens begin with. Raises: Problem."""
     try:
-        return Parser(list(tokens), schema, _aliases(tokens, schema)).query()
+        return Parser(tokens, Names(schema, aliases_of(tokens, schema))).query()
     except RecursionError:
         raise Problem("nested too deeply", "RecursionError") from None
 
 
-def _aliases(tokens: Sequence[str], schema: Schema) -> dict[str, str]:
-    aliases: dict[str, str] = {}
-    for index, token in enumerate(tokens):
-        if token == "as":
-            if index + 1 == len(tokens):
-                raise Problem("AS is the last word", "IndexError")
-            aliases[tokens[index + 1]] = tokens[index - 1]
-    for table in schema.tables:
-        require(table not in aliases, f"the alias {table} is also a table")
-        aliases[table] = table
-    return aliases
+class Parser(Cursor):
+    """Reads the tokens from `at` onwards; the methods of one level share the level's tables.
 
+    Args:
+        tokens: of the whole text, or of a part of it that holds one column.
+        names: what its names mean.
+    """
 
-class Parser:
-    """Reads `tokens` from `at` onwards; the methods of one level share the level's tables."""
-
-    def __init__(self, tokens: list[str], schema: Schema, aliases: dict[str, str]) -> None:
-        self.tokens = tokens
-        self.schema = schema
-        self.aliases = aliases
-        self.at = 0
-
-    @property
-    def token(self) -> str:
-        if self.at >= len(self.tokens):
-            raise Problem("ends too early", "IndexError")
-        return self.tokens[self.at]
-
-    def sees(self, *words: str) -> bool:
-        return self.at < len(self.tokens) and self.tokens[self.at] in words
-
-    def takes(self, *words: str) -> bool:
-        """Whether one of the words comes next, which is then passed."""
-        found = self.sees(*words)
-        self.at += found
-        return found
-
-    def expects(self, word: str) -> None:
-        require(self.token == word, f"{word!r} is missing before {self.token!r}")
-        self.at += 1
+    def __init__(self, tokens: Sequence[str], names: Names) -> None:
+        super().__init__(tokens)
+        self.names = names
 
     def query(self) -> Query:
         """One level, and a set operator with the level to its right."""
@@ -116,10 +84,6 @@ class Parser:
             return replace(level, except_=self.query())
         return level
 
-    def skip_semicolons(self) -> None:
-        while self.takes(";"):
-            pass
-
     def sources(self) -> tuple[tuple[Source, ...], Conditions, list[str]]:
         """Tables and derived tables, the join conditions, and the names of the tables."""
         require("from" in self.tokens[self.at :], "there is no FROM")
@@ -144,22 +108,19 @@ class Parser:
         return tuple(sources), tuple(on), tables
 
     def table(self, tables: list[str]) -> Source:
-        name = self.lookup(self.aliases, self.token)
+        name = self.names.table(self.token)
         self.at += 1
         if self.sees("as"):
             self.at += 2
         tables.append(name)
-        return Source("table_unit", self.lookup(self.schema.names, name))
+        return Source("table_unit", self.names.official(name))
 
     def select(self, tables: list[str]) -> tuple[bool, tuple[Selected, ...]]:
         self.expects("select")
         distinct = self.takes("distinct")
         selected = []
         while self.at < len(self.tokens) and self.token not in CLAUSES:
-            aggregate = "none"
-            if self.token in AGGREGATES:
-                aggregate = self.token
-                self.at += 1
+            aggregate = self.advance() if self.token in AGGREGATES else "none"
             selected.append(Selected(aggregate, self.unit(tables)))
             self.takes(",")
         return distinct, tuple(selected)
@@ -171,8 +132,7 @@ class Parser:
             if self.sees(*ENDS, *JOINS):
                 break
             if self.sees("and", "or"):
-                found.append(self.token)
-                self.at += 1
+                found.append(self.advance())
         _check_alternating(found)
         return tuple(found)
 
@@ -180,9 +140,8 @@ class Parser:
         unit = self.unit(tables)
         negated = self.token == "not"
         self.at += negated
-        operator = self.token
+        operator = self.advance()
         require(operator in OPERATORS, f"{operator!r} stands where an operator should")
-        self.at += 1
         first = self.value(tables)
         second = None
         if operator == "between":
@@ -199,8 +158,7 @@ class Parser:
         if self.token == "select":
             value = self.query()
         elif '"' in self.token:
-            value = self.token
-            self.at += 1
+            value = self.advance()
         elif (number := _number(self.token)) is not None:
             value = number
             self.at += 1
@@ -216,7 +174,7 @@ class Parser:
         end = self.at
         while end < len(self.tokens) and self.tokens[end] not in stops:
             end += 1
-        inner = Parser(self.tokens[start:end], self.schema, self.aliases)
+        inner = Parser(self.tokens[start:end], self.names)
         column = inner.column(tables)
         self.at = end
         return column
@@ -227,8 +185,7 @@ class Parser:
         left = self.column(tables)
         operator, right = "none", None
         if self.sees(*ARITHMETIC):
-            operator = self.token
-            self.at += 1
+            operator = self.advance()
             right = self.column(tables)
         if in_brackets:
             self.expects(")")
@@ -239,40 +196,21 @@ class Parser:
         in_brackets = self.token == "("
         self.at += in_brackets
         if self.token in AGGREGATES:
-            aggregate = self.token
-            self.at += 1
+            aggregate = self.advance()
             require(self.sees("("), f"no bracket after {aggregate}")
             self.at += 1
             distinct = self.token == "distinct"
             self.at += distinct
-            name = self.name(tables)
+            name = self.names.column(self.advance(), tables)
             require(self.sees(")"), f"the bracket after {aggregate} is not closed")
             self.at += 1
             return Column(aggregate, name, distinct)
         distinct = self.token == "distinct"
         self.at += distinct
-        name = self.name(tables)
+        name = self.names.column(self.advance(), tables)
         if in_brackets:
             self.expects(")")
         return Column("none", name, distinct)
-
-    def name(self, tables: list[str]) -> str:
-        """The official name of a column."""
-        token = self.token
-        self.at += 1
-        if token == "*":
-            return self.schema.names[token]
-        if "." in token:
-            alias, *rest = token.split(".")
-            if len(rest) != 1:
-                raise Problem(f"{token} has more than two parts", "ValueError")
-            table = self.lookup(self.aliases, alias)
-            return self.lookup(self.schema.names, f"{table}.{rest[0]}")
-        require(bool(tables), f"no table for {token}")
-        for table in tables:
-            if token in self.schema.tables.get(self.lookup(self.aliases, table), ()):
-                return self.schema.names[f"{self.aliases[table]}.{token}"]
-        raise Problem(f"no table in FROM has a column {token}")
 
     def group_by(self, tables: list[str]) -> tuple[Column, ...]:
         if not self.takes("group"):
@@ -294,8 +232,7 @@ class Parser:
         while self.at < len(self.tokens) and self.token not in ENDS:
             units.append(self.unit(tables))
             if self.sees("asc", "desc"):
-                direction = self.token
-                self.at += 1
+                direction = self.advance()
             if not self.takes(","):
                 break
         return direction, tuple(units)
@@ -303,15 +240,8 @@ class Parser:
     def limit(self) -> bool:
         if not self.takes("limit"):
             return False
-        _ = self.token
-        self.at += 1
+        self.advance()
         return True
-
-    def lookup(self, names: Mapping[str, str], name: str) -> str:
-        found = names.get(name)
-        if found is None:
-            raise Problem(f"{name} is not known", "KeyError")
-        return found
 
 
 def _number(token: str) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from luciola.sql.identifier import SQLITE_RESERVED
 from luciola.sql.lexer import Piece, pieces
-from luciola.sql.official.grammar import CLAUSES
+from luciola.sql.official.cursor import CLAUSES
 from luciola.sql.official.problem import require
 from luciola.sql.official.schema import Schema
 from luciola.sql.official.tokens import MAX_CHARACTERS
