@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from typing import Any
 
 import torch
@@ -78,6 +79,8 @@ def _load(base: Source, kind: str, device: torch.device, attention: str) -> Any:
     from luciola.models.attention import register
 
     register()
+    # With int8 it says at every product that bfloat16 becomes float16 inside.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     with quiet(downloads=True):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             base.location,

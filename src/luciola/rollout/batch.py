@@ -21,6 +21,7 @@ from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from luciola.models.q_heads import calls_of, output_head
+from luciola.models.quantization import is_quantised
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.rollout.cache import ROOM, Prefix, growing
 from luciola.rollout.steering import Steering
@@ -47,7 +48,10 @@ class Batch(Protocol):
 
 
 class Forward:
-    """The model's forward pass with a cache, giving the logits of the last position only."""
+    """The model's forward pass with a cache, giving the logits of the last position only.
+
+    A model in few bits computes as it does in training: its norms in float32, products in bfloat16.
+    """
 
     def __init__(self, model: PreTrainedModel, steering: Steering | None = None) -> None:
         self.model: Any = model
@@ -55,6 +59,9 @@ class Forward:
         embeddings: Any = model.get_input_embeddings()
         weight: Tensor = embeddings.weight
         self.device, self.dtype = weight.device, weight.dtype
+        self.computing = torch.autocast(
+            self.device.type, torch.bfloat16, enabled=is_quantised(model)
+        )
         self.last_position = context_length(model)
         taken = arguments_of(model)
         self.cache_name = next((name for name in CACHES if name in taken), None)
@@ -79,9 +86,10 @@ class Forward:
         if self.cache_name is not None:
             inputs[self.cache_name] = cache
         if self.steering is None:
-            out = self.model(**inputs, **self.options)
+            with self.computing:
+                out = self.model(**inputs, **self.options)
             return out.logits[:, -1], self._kept(out, ids)
-        with calls_of(output_head(self.model)) as calls:
+        with calls_of(output_head(self.model)) as calls, self.computing:
             out = self.model(**inputs, **self.options)
         scores = self.steering.scores(out.logits[:, -1], calls[-1][:, -1], ids[:, -1])
         return scores, self._kept(out, ids)
