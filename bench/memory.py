@@ -43,6 +43,19 @@ SHAPES: dict[str, Any] = {
     ),
 }  # fmt: skip
 
+SHAPES["13B"] = LlamaConfig(
+    vocab_size=32000, hidden_size=5120, intermediate_size=13824, num_hidden_layers=40,
+    num_attention_heads=40, num_key_value_heads=40, tie_word_embeddings=False,
+)  # fmt: skip
+SHAPES["14B"] = Qwen2Config(
+    vocab_size=152064, hidden_size=5120, intermediate_size=13696, num_hidden_layers=40,
+    num_attention_heads=40, num_key_value_heads=40, tie_word_embeddings=False,
+)  # fmt: skip
+SHAPES["70B"] = LlamaConfig(
+    vocab_size=32000, hidden_size=8192, intermediate_size=28672, num_hidden_layers=80,
+    num_attention_heads=64, num_key_value_heads=8, tie_word_embeddings=False,
+)  # fmt: skip
+
 DATA = (DataSource("none"),)
 ONLINE = {"prompts": "none", "reward": ("none",)}
 CASES: dict[str, tuple[str, Any, int]] = {
@@ -99,7 +112,7 @@ def four_bit(model: Any, device: str) -> Any:
             )  # fmt: skip
             values = torch.randn(layer.weight.shape, dtype=torch.bfloat16, device=device) * 0.02
             packed.weight = Params4bit(
-                values.cpu(), requires_grad=False, compress_statistics=True, quant_type="nf4",
+                values, requires_grad=False, compress_statistics=True, quant_type="nf4",
                 module=packed,
             ).to(device)  # fmt: skip
             if layer.bias is not None:
