@@ -23,8 +23,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from luciola.memory.ledger import BACKWARD, GRADIENTS, Ledger
-from luciola.models.attention import Layout
 from luciola.models.batch import Batch
+from luciola.models.layout import Layout
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 

@@ -15,10 +15,7 @@ are not read as a second, different description of the packing.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -28,56 +25,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_utils import AttentionInterface
 
+from luciola.models.attention_scores import Scores, full_mask, repeated
+from luciola.models.layout import ROOT, Layout
+
 NAME = "luciola"
-ROOT = -1
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the tokens of one flat row attend.
-
-    Args:
-        lengths: tokens of each segment, in row order; their sum is T.
-        parents: index of the segment each one continues (before it in the row), or ROOT.
-        queries: (S + 1,) int32, where each segment's queries begin; the last entry is T.
-        keys: (S + 1,) int32, the same for its keys: the parent's tokens, then its own.
-        key_index: (K,) row positions of those keys; None where no segment has a parent.
-        longest_query, longest_key: the longest segment without and with its parent.
-    """
-
-    lengths: tuple[int, ...]
-    parents: tuple[int, ...]
-    queries: Tensor
-    keys: Tensor
-    key_index: Tensor | None
-    longest_query: int
-    longest_key: int
-
-    @classmethod
-    def of(
-        cls, lengths: Sequence[int], parents: Sequence[int], device: torch.device | str = "cpu"
-    ) -> Layout:
-        """The layout of segments `lengths`, each continuing `parents[i]` (ROOT: nothing)."""
-        starts = [0, *accumulate(lengths)]
-        spans = [_key_spans(index, starts, parents) for index in range(len(lengths))]
-        key_lengths = [sum(end - begin for begin, end in span) for span in spans]
-        branched = any(parent != ROOT for parent in parents)
-        index = torch.cat([torch.arange(b, e) for span in spans for b, e in span])
-        return cls(
-            lengths=tuple(lengths),
-            parents=tuple(parents),
-            queries=torch.tensor(starts, dtype=torch.int32, device=device),
-            keys=torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32, device=device),
-            key_index=index.to(device) if branched else None,
-            longest_query=max(lengths),
-            longest_key=max(key_lengths),
-        )
-
-
-def _key_spans(index: int, starts: Sequence[int], parents: Sequence[int]) -> list[tuple[int, int]]:
-    own = (starts[index], starts[index + 1])
-    parent = parents[index]
-    return [own] if parent == ROOT else [(starts[parent], starts[parent + 1]), own]
 
 
 # layouts differ from step to step: traced, each would be compiled anew
@@ -112,21 +63,21 @@ def attend(
     Returns: (B, T, H, D) and None (attention weights are never returned).
     Raises: ValueError for attention that cannot be isolated here (a position bias).
     """
+    scores = None
     if softcap is not None or s_aux is not None:
         scores = Scores(scaling or query.shape[-1] ** -0.5, softcap, s_aux)
-        if layout is None:
-            grouped = _repeated(key, query), _repeated(value, query)
-            out = scores.weigh(query, *grouped, _full_mask(attention_mask, query, key), dropout)
-            return out.transpose(1, 2), None
-        _refuse_position_bias(others)
-        window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
-        return _by_segment(query, key, value, layout, scores, dropout, window), None
+    if layout is None and scores is not None:
+        grouped = repeated(key, query), repeated(value, query)
+        out = scores.weigh(query, *grouped, full_mask(attention_mask, query, key), dropout)
+        return out.transpose(1, 2), None
     if layout is None:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, **others
         )
     _refuse_position_bias(others)
     window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
+    if scores is not None:
+        return _by_segment(query, key, value, layout, scores, dropout, window), None
     kind = computing_dtype(query)
     if query.is_cuda and kind in (torch.bfloat16, torch.float16) and not dropout:
         q, k, v = query.to(kind), key.to(kind), value.to(kind)
@@ -142,53 +93,6 @@ def attend(
 def _refuse_position_bias(others: dict[str, Any]) -> None:
     if others.get("position_bias") is not None:
         raise ValueError("packed rows do not support attention with position_bias")
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How scores become weights where SDPA cannot: (H, T, K) of them are kept in memory.
-
-    Args:
-        scaling: factor on the scores.
-        softcap, sinks: as `attend` says, there `s_aux`.
-    """
-
-    scaling: float
-    softcap: float | None
-    sinks: Tensor | None
-
-    def weigh(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
-    ) -> Tensor:
-        """(B, H, T, D) of queries (B, H, T, D), keys and values (B, H, K, D).
-
-        `mask` is bool (True: seen) or added to the scores; broadcast to (B, H, T, K).
-        """
-        scores = (query @ key.transpose(2, 3)).float() * self.scaling
-        if self.softcap is not None:
-            scores = self.softcap * torch.tanh(scores / self.softcap)
-        if mask is not None and mask.dtype == torch.bool:
-            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-        elif mask is not None:
-            scores = scores + mask
-        if self.sinks is not None:
-            sinks = self.sinks.float()[None, :, None, None].expand(*scores.shape[:3], 1)
-            scores = torch.cat([scores, sinks], -1)
-        weights = scores.softmax(-1).to(value.dtype)[..., : key.shape[2]]
-        return F.dropout(weights, dropout) @ value
-
-
-def _full_mask(mask: Tensor | None, query: Tensor, key: Tensor) -> Tensor | None:
-    """The mask that SDPA is not given where plain causal attention is meant."""
-    if mask is not None or query.shape[2] == 1:
-        return mask
-    T, K = query.shape[2], key.shape[2]
-    return torch.ones(T, K, dtype=torch.bool, device=query.device).tril(K - T)
-
-
-def _repeated(states: Tensor, query: Tensor) -> Tensor:
-    """(B, H, K, D) of (B, H_kv, K, D): each group's heads share keys and values."""
-    return states.repeat_interleave(query.shape[1] // states.shape[1], 1)
 
 
 def computing_dtype(query: Tensor) -> torch.dtype:
@@ -216,7 +120,7 @@ def _by_segment(
     `scores` is the factor on the scores for SDPA, or what is done with them without it.
     """
     if query.shape[1] != key.shape[1]:
-        key, value = _repeated(key, query), _repeated(value, query)
+        key, value = repeated(key, query), repeated(value, query)
     lengths = list(layout.lengths)
     # split, not slices: the gradient of a slice is a whole zero row, that of a split one
     # concatenation
@@ -240,7 +144,7 @@ def _piece(
     dropout: float,
 ) -> Tensor:
     if isinstance(scores, Scores):
-        return scores.weigh(query, key, value, _full_mask(mask, query, key), dropout)
+        return scores.weigh(query, key, value, full_mask(mask, query, key), dropout)
     return F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scores
     )

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from luciola.data.rows import Row
-from luciola.models.attention import Layout, placeholder_mask
+from luciola.models.attention import placeholder_mask
+from luciola.models.layout import Layout
 
 
 @dataclass(frozen=True)
