@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from luciola.config.sft import DataSource
 from luciola.config.sql import SqlConfig
@@ -21,9 +20,11 @@ def check_model(name: str) -> None:
 def check_data(sources: Iterable[DataSource]) -> None:
     """Raises: DataError naming the first file or folder that does not exist."""
     from luciola.data.readers.source import check_exists
+    from luciola.sql.datasets.dataset import is_dataset
 
     for source in sources:
-        check_exists(source.path)
+        if not is_dataset(source.path):  # such as spider:dev, a folder's split
+            check_exists(source.path)
 
 
 def check_database(database: str) -> None:
@@ -34,13 +35,18 @@ def check_database(database: str) -> None:
 
 
 def check_databases(place: str) -> None:
-    """As `check_database`, where a folder of databases is meant as well."""
-    if not Path(place).is_dir():
+    """As `check_database`, where a folder of databases or of a data set is meant as well."""
+    from luciola.sql.datasets.dataset import is_dataset
+
+    if not is_dataset(place):
         check_database(place)
 
 
 def check_sql_training(config: SqlConfig) -> None:
-    """All of the above for a recipe of `sql train`."""
+    """All of the above for a recipe of `sql train`, and its representation."""
+    from luciola.specialist.expertise import check_representation
+
+    check_representation(config)
     check_databases(config.database)
     check_data(DataSource(path) for path in (config.pairs, config.eval_pairs) if path)
     check_model(config.model)

@@ -1,4 +1,4 @@
-"""`luciola sql eval --gold`: files of gold queries and predictions, judged by Spider's metrics."""
+"""`luciola sql eval --gold`: gold queries and predictions, judged by Spider's metrics."""
 
 from __future__ import annotations
 
@@ -25,13 +25,22 @@ def judge_files(
 ) -> str:
     """Judge the predictions and say what came of it; `out` names a file for the JSON report.
 
+    `gold` is a file, or a data set's split, which has databases and tables of its own.
+
     Raises: ConfigError where the flags do not go together; DataError for the files.
     """
+    from luciola.sql.datasets.dataset import is_dataset, open_dataset
     from luciola.sql.official.evaluate import Options, evaluate
-    from luciola.sql.official.files import read_examples
+    from luciola.sql.official.files import paired, read_examples
     from luciola.sql.official.report import report, table
     from luciola.sql.official.schema import read_tables
 
+    rows: list[tuple[str, str]] = []
+    if is_dataset(gold):
+        opened = open_dataset(gold, needs_query=True)
+        rows = [(asked.query.strip(), asked.db_id) for asked in opened.questions]
+        if not databases:
+            databases, tables = str(opened.place()), tables or str(opened.tables or "")
     options = Options(
         metrics=_metrics(metrics),
         official=official,
@@ -41,7 +50,8 @@ def judge_files(
         workers=min(8, max(2, os.cpu_count() or 1)),
     )
     _check(predictions, databases, tables, options.metrics)
-    examples = read_examples(Path(gold), Path(predictions))
+    answers = Path(predictions)
+    examples = paired(rows, answers, gold) if rows else read_examples(Path(gold), answers)
     entries = read_tables(Path(tables)) if tables else {}
     judged = evaluate(examples, Path(databases), entries, options)
     if out:

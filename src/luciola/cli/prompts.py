@@ -1,13 +1,13 @@
-"""`luciola sql prompts`: DAIL-SQL's prompts for a file of questions."""
+"""`luciola sql prompts`: DAIL-SQL's prompts for the questions of a file or data set."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
     from luciola.sql.dail.databases import Databases
     from luciola.sql.dail.organization import Budget, Prompt
-    from luciola.sql.dail.prompting import Compare, FewShot, Question
+    from luciola.sql.dail.prompting import Compare, FewShot
     from luciola.sql.dail.selection import Selection
-
-QUERY = ("query", "SQL", "sql")
+    from luciola.sql.datasets.dataset import Dataset
+    from luciola.sql.question import Question
 
 
 def prompts(
-    questions: Annotated[str, typer.Option("--questions", help="Rows with db_id and question.")],
-    databases: Annotated[str, typer.Option("--databases", help="Folder of ID/ID.sqlite files.")],
+    questions: Annotated[
+        str,
+        typer.Option("--questions", help="Rows with db_id and question, or a folder: spider:dev."),
+    ],
     out: Annotated[str, typer.Option("--out", help="Write one prompt a line here, as JSONL.")],
+    databases: Annotated[
+        str, typer.Option("--databases", help="Folder of ID/ID.sqlite files; else the data set's.")
+    ] = "",
     tables: Annotated[str, typer.Option("--tables", help="tables.json of the databases.")] = "",
     representation: Annotated[
         str, typer.Option("--representation", help="BS_P, TR_P, OD_P, CR_P, AS_P, CBR, SQLCOT, …")
@@ -42,7 +47,7 @@ def prompts(
     step_by_step: Annotated[
         bool, typer.Option("--step-by-step", help="Ask to think step by step.")
     ] = False,
-    pool: Annotated[str, typer.Option("--pool", help="Examples: db_id, question, query.")] = "",
+    pool: Annotated[str, typer.Option("--pool", help="Examples, as rows or a folder.")] = "",
     selection: Annotated[
         str,
         typer.Option(
@@ -80,16 +85,15 @@ def prompts(
         bool, typer.Option("--cross-domain", help="No examples of the question's own database.")
     ] = False,
 ) -> None:
-    """Write DAIL-SQL's prompts for a file of questions, with examples or without.
+    """Write DAIL-SQL's prompts for questions, with examples or without.
 
-    luciola sql prompts --questions dev.jsonl --databases database --out prompts.jsonl
+    luciola sql prompts --questions spider:dev --out prompts.jsonl
     """
-    from luciola.sql.dail.databases import Databases
     from luciola.sql.dail.organization import organization as organization_of
     from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
     from luciola.sql.dail.representation import representation as representation_of
     from luciola.sql.dail.selection import selection as selection_of
-    from luciola.sql.dail.tables import read_tables
+    from luciola.sql.datasets.dataset import open_dataset
 
     chosen = representation_of(
         representation, foreign_keys=foreign_keys, rule=rule, step_by_step=step_by_step
@@ -104,11 +108,14 @@ def prompts(
         budget=_budget(tokenizer, max_tokens, max_answer_tokens),
         cross_domain=cross_domain,
     )
-    asked = read_questions(questions, predictions)
-    place = Databases(databases, read_tables(tables) if tables else {})
+    opened = [open_dataset(questions)]
+    asked = _with_predictions(opened[0].questions, predictions)
+    if way.shots:
+        opened.append(open_dataset(pool, needs_query=True))
+    place = _databases(databases, tables, opened)
     _tell_of_differences(place, asked)
     if way.shots:
-        examples = read_questions(pool, needs_query=True)
+        examples = opened[1].questions
         way = replace(way, selection=_possible(way.selection, asked))
         compare = _compare(similarity, embeddings)
         made = with_examples(chosen, way, asked, examples, place, compare)
@@ -134,44 +141,26 @@ def _check_zero_shot(
         )
 
 
-def read_questions(
-    path: str, predictions: str = "", *, needs_query: bool = False
-) -> list[Question]:
-    """The questions of a file, to the byte, each with its line of `predictions`.
+def _databases(folder: str, tables: str, opened: Sequence[Dataset]) -> Databases:
+    """Those that are named; without a folder, those of the data sets, the questions' own first."""
+    from luciola.sql.dail.databases import Databases
+    from luciola.sql.dail.tables import read_tables
 
-    Raises: DataError naming the line of a row that lacks a text, or the numbers that differ.
+    if folder:
+        return Databases(folder, read_tables(tables) if tables else {})
+    folders = [opened[0].place(), *(each.databases for each in opened[1:] if each.databases)]
+    files = [Path(tables)] if tables else [each.tables for each in opened if each.tables]
+    listed = {name: entry for file in reversed(files) for name, entry in read_tables(file).items()}
+    return Databases(list(dict.fromkeys(folders)), listed)
+
+
+def _with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]:
+    """Each question with its line of the file `path`; as they are where none is named.
+
+    Raises: DataError where the numbers differ.
     """
-    from luciola.data.readers.source import rows_of_file
-    from luciola.sql.dail.prompting import Question
-
-    found = []
-    for row in rows_of_file(path):
-        text = partial(_text, row.values, row.origin.path, row.origin.line)
-        query = text(QUERY, needed=needs_query)
-        prediction = text(("prediction",), needed=False)
-        found.append(Question(text(("db_id",)), text(("question",)), query, prediction))
-    if not found:
-        raise DataError("holds no questions", path=path)
-    return _with_predictions(found, predictions) if predictions else found
-
-
-def _text(
-    values: Mapping[str, Any], path: str, line: int, names: Sequence[str], *, needed: bool = True
-) -> str:
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, str) and value.strip():
-            return value
-    if not needed:
-        return ""
-    raise DataError(
-        f"a row needs a text {names[0]!r}, and this one has {', '.join(map(str, values))}",
-        path=path,
-        line=line,
-    )
-
-
-def _with_predictions(asked: Sequence[Question], path: str) -> list[Question]:
+    if not path:
+        return asked
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from luciola.errors import DataError
 from luciola.runs.atomic import write_atomically
 from luciola.specialist.pairs import Pair
+from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, evaluate
 from luciola.sql.sandbox import Sandbox
 
@@ -47,11 +48,13 @@ class Evaluation:
 class Databases:
     """Where the pairs' databases lie: one file or URL, or a folder with NAME/NAME.sqlite.
 
+    The folder of a data set such as Spider means the folder of databases in it.
+
     Raises: DatabaseError or DataError when a pair's database is not there.
     """
 
     def __init__(self, place: str | Path) -> None:
-        self.place = str(place)
+        self.place = str(place) if "://" in str(place) else str(database_folder(place))
         self.is_folder = "://" not in self.place and Path(self.place).is_dir()
 
     def of(self, pair: Pair) -> str:

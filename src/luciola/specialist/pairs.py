@@ -9,6 +9,7 @@ from typing import Any
 
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
+from luciola.sql.datasets.dataset import is_dataset, open_dataset
 from luciola.types import Origin
 
 QUESTION, QUERY, DATABASE = ("question",), ("query", "sql", "SQL"), ("db_id",)
@@ -28,12 +29,19 @@ class Pair:
 def read_pairs(path: str | Path) -> list[Pair]:
     """Every pair of a file, whose rows have `question` and `query` (or `sql`), maybe `db_id`.
 
+    A folder such as Spider's, or one of its splits (`spider:dev`), is read as that data set.
+
     Raises: DataError naming file and line of a row that lacks one of them, or if there are none.
     """
-    pairs = list(_pairs(str(path)))
+    pairs = list(_of_dataset(path) if is_dataset(str(path)) else _pairs(str(path)))
     if not pairs:
         raise DataError("holds no pairs of question and query", path=path)
     return pairs
+
+
+def _of_dataset(path: str | Path) -> Iterator[Pair]:
+    for asked in open_dataset(path, needs_query=True).questions:
+        yield Pair(asked.question.strip(), asked.query.strip(), asked.db_id, asked.origin)
 
 
 def _pairs(path: str) -> Iterator[Pair]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from luciola.errors import DataError
-from luciola.sql.datasets.dataset import is_dataset, open_dataset, split_path
+from luciola.sql.datasets.dataset import database_folder, is_dataset, open_dataset, split_path
 from luciola.sql.question import Question
 from small_datasets import ASKED, bird, database, spider, write
 
@@ -135,3 +135,12 @@ def test_a_file_with_a_colon_in_its_name_is_a_file(tmp_path: Path) -> None:
     assert split_path(odd) == (odd, "")
     assert not is_dataset(str(odd))
     assert is_dataset(f"{tmp_path}:dev")
+
+
+def test_a_data_set_stands_for_the_folder_of_its_databases(tmp_path: Path) -> None:
+    folder = bird(tmp_path / "bird")
+    databases = folder / "dev_20240627" / "dev_databases"
+    assert database_folder(f"{folder}:dev") == databases
+    assert database_folder(databases) == databases
+    assert database_folder(folder) == folder  # train's or dev's: not said
+    assert database_folder(tmp_path / "gone.sqlite") == tmp_path / "gone.sqlite"

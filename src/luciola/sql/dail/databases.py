@@ -1,12 +1,12 @@
-"""The databases that questions are about: a folder of SQLite files and their tables.json.
+"""The databases that questions are about: folders of SQLite files and their tables.json.
 
 A file is FOLDER/ID/ID.sqlite, as Spider and BIRD have it, or FOLDER/ID.sqlite; everything is read
-once, when it is first asked for.
+once, when it is first asked for. Questions and examples may lie in two folders, as in BIRD.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from luciola.errors import DatabaseError
@@ -19,24 +19,34 @@ from luciola.sql.dail.tables import ListedSchema, listed
 
 
 class Databases:
-    """The databases of a folder; a schema that `tables` lacks is taken from the file itself."""
+    """The databases of one or more folders, the first that has a name counts.
+
+    A schema that `tables` lacks is taken from the file itself.
+    """
 
     def __init__(
-        self, folder: str | Path, tables: Mapping[str, ListedSchema] | None = None
+        self,
+        folder: str | Path | Sequence[str | Path],
+        tables: Mapping[str, ListedSchema] | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        several = [folder] if isinstance(folder, str | Path) else folder
+        self.folders = tuple(Path(one) for one in several)
         self._schemas = dict(tables or {})
         self._facts: dict[str, SchemaFacts] = {}
         self._cells: dict[str, DatabaseCells | None] = {}
 
     def file(self, db_id: str) -> Path:
         """Raises: DatabaseError where there is none, or `db_id` leads out of the folder."""
-        places = (self.folder / db_id / f"{db_id}.sqlite", self.folder / f"{db_id}.sqlite")
+        places = [
+            place
+            for folder in self.folders
+            for place in (folder / db_id / f"{db_id}.sqlite", folder / f"{db_id}.sqlite")
+        ]
         found = next((place for place in places if place.is_file()), None)
         if not db_id or Path(db_id).name != db_id or found is None:
             raise DatabaseError(
-                f"there is no database {db_id!r} in {self.folder}",
-                remedy=f"It is looked for at {places[0]} and {places[1]}.",
+                f"there is no database {db_id!r} in {' or '.join(map(str, self.folders))}",
+                remedy=f"It is looked for at {' and '.join(map(str, places))}.",
             )
         return found
 

@@ -25,19 +25,12 @@ from luciola.sql.dail.selection import (
     ranked,
 )
 from luciola.sql.dail.similarity import bm25
+from luciola.sql.question import Question
+
+__all__ = ["Compare", "FewShot", "Question", "choose", "with_examples", "zero_shot"]
 
 Compare = Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]
 """Texts of the targets, and of the pool, to distances (targets, pool)."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question; `query` is its gold SQL, `prediction` a first answer to it, "" if not known."""
-
-    db_id: str
-    question: str
-    query: str = ""
-    prediction: str = ""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,22 @@ def is_dataset(text: str) -> bool:
     return split_path(text)[0].is_dir()
 
 
+def database_folder(place: str | Path) -> Path:
+    """The folder of databases that `place` means: itself, or that of the data set that lies there.
+
+    `spider` and `spider:dev` mean `spider/database`; what is neither is returned as it is.
+    """
+    folder, split = split_path(place)
+    if not folder.is_dir() or (not split and database_names(folder)):
+        return folder
+    try:
+        parts = (_chosen(folder, split)[0],) if split else splits(folder)
+    except DataError:
+        return folder
+    found = {part.databases for part in parts if part.databases is not None}
+    return found.pop() if len(found) == 1 else folder
+
+
 def split_path(path: str | Path) -> tuple[Path, str]:
     """`spider:dev` as the folder and the split; anything that exists as a whole stays whole."""
     whole = Path(path).expanduser()

@@ -9,6 +9,7 @@ left out, with the blank lines that stand in the same places of the predictions.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,16 @@ def read_examples(gold: Path, predictions: Path) -> list[Example]:
 
     Raises: DataError where a file cannot be read, or there are not as many predictions.
     """
-    wanted = _gold_rows(gold)
+    return paired(_gold_rows(gold), predictions, gold)
+
+
+def paired(
+    wanted: Sequence[tuple[str, str] | None], predictions: Path, gold: Path | str
+) -> list[Example]:
+    """Gold queries with their databases, each with its prediction; None parts interactions.
+
+    Raises: DataError as `read_examples`; `gold` says there where the queries are from.
+    """
     found = _predictions(predictions)
     if len(found) != len(wanted):
         found = found[: len(wanted)] if not any(found[len(wanted) :]) else found
@@ -52,7 +62,7 @@ def read_examples(gold: Path, predictions: Path) -> list[Example]:
 
 
 def _check_separators(
-    wanted: list[tuple[str, str] | None], found: list[str], predictions: Path
+    wanted: Sequence[tuple[str, str] | None], found: list[str], predictions: Path
 ) -> None:
     for line, (row, predicted) in enumerate(zip(wanted, found, strict=True), 1):
         if row is None and predicted:
