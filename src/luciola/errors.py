@@ -9,6 +9,7 @@
     ├── TrainingError          a run that cannot go on (NaN loss, packing that leaks)
     ├── RewardError            a reward that fails or gives no usable score; names the sample
     │   └── RatingStoppedError a person ended the rating; what was rated is kept
+    ├── EndpointError          a server of a language model that cannot be used as asked
     ├── StorageError           a full disk, a folder that cannot be written
     ├── DatabaseError          a database that cannot be opened or read
     └── SqlError               model-written SQL that was refused or failed
@@ -98,6 +99,10 @@ class RewardError(LuciolaError):
 
 class RatingStoppedError(RewardError):
     """A person ended the rating. What was rated is kept, and reused when the run goes on."""
+
+
+class EndpointError(LuciolaError):
+    """A server of a language model that refuses, fails for good, or answers otherwise."""
 
 
 class StorageError(LuciolaError):

@@ -39,11 +39,14 @@ class Answers:
     """What came back for one prompt.
 
     Args:
-        texts: as many as were asked for; none where the model refused or failed.
-        prompt_tokens: as the model counts them.
+        texts: as many as were asked for, fewer where a server gave no more; none where the model
+            refused or failed.
+        prompt_tokens: of the prompt once, as the model counts them.
         answer_tokens: of all texts together.
         cached: whether the answer was kept from an earlier time.
         error: why there are no texts; "" where there are some.
+        requests: how often the prompt was sent; each time its tokens are paid for.
+        counted: False where the server did not say how many tokens it read and wrote; they are 0.
     """
 
     texts: tuple[str, ...]
@@ -51,6 +54,8 @@ class Answers:
     answer_tokens: int
     cached: bool = False
     error: str = ""
+    requests: int = 1
+    counted: bool = True
 
 
 class LanguageModel(Protocol):

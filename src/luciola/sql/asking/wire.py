@@ -1,0 +1,184 @@
+"""The form of requests and replies of OpenAI-compatible servers, and their dialects.
+
+    POST …/chat/completions {"model": …, "messages": [{"role": "user", "content": PROMPT}], …}
+    POST …/completions      {"model": …, "prompt": PROMPT, …}
+
+Reference: https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from luciola.sql.asking.model import Sampling
+
+TOO_LONG = re.compile(
+    r"context[ _-]?(length|window|size)|max_model_len|maximum (context|prompt|input)"
+    r"|too many (input )?tokens|(prompt|input) is too long|max_new_tokens`? must be <=",
+    re.IGNORECASE,
+)
+"""What OpenAI, vLLM, llama.cpp, TGI and others say of a prompt that does not fit."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a server has been found to understand.
+
+    Args:
+        several: more than one answer in one reply.
+        seeds: a seed for what is drawn.
+        limit: what it calls the most tokens of an answer.
+    """
+
+    several: bool = True
+    seeds: bool = True
+    limit: str = "max_tokens"
+
+    def without(self, refusal: str, answers: int) -> Dialect | None:
+        """The dialect after a request for so many answers was refused; None if nothing helps."""
+        if "max_completion_tokens" in refusal and self.limit == "max_tokens":
+            return replace(self, limit="max_completion_tokens")
+        if self.seeds and "seed" in refusal:
+            return replace(self, seeds=False)
+        if self.several and answers > 1:
+            return replace(self, several=False)
+        return None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a reply says, or what came instead of one.
+
+    Args:
+        texts: those that are no nonsense.
+        prompt_tokens: of the prompt once, as the server counts, or 0.
+        answer_tokens: of everything written.
+        counted: whether the server counted; True where it read nothing.
+        requests: how often the model read the prompt.
+        problem: why a text is missing; "" where none is.
+        is_final: whether asking again would give the same problem.
+        is_prompts: whether the problem is this prompt's length, and the server is well.
+        pause_s: how long the server wants to be left alone; None where it does not say.
+    """
+
+    texts: tuple[str, ...] = ()
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    counted: bool = True
+    requests: int = 0
+    problem: str = ""
+    is_final: bool = False
+    is_prompts: bool = False
+    pause_s: float | None = None
+
+    def followed_by(self, later: Reply) -> Reply:
+        """Both together, with the problem that the later one has."""
+        return replace(
+            later,
+            texts=self.texts + later.texts,
+            prompt_tokens=max(self.prompt_tokens, later.prompt_tokens),
+            answer_tokens=self.answer_tokens + later.answer_tokens,
+            counted=self.counted and later.counted,
+            requests=self.requests + later.requests,
+        )
+
+
+def body_of(
+    model: str, prompt: str, sampling: Sampling, dialect: Dialect, *, chat: bool, answers: int
+) -> bytes:
+    """The request for some answers; a seed is sent only where something is drawn."""
+    message = {"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}
+    settings: dict[str, Any] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        dialect.limit: sampling.max_tokens,
+    }
+    settings |= {"n": answers} if answers > 1 else {}
+    settings |= {"stop": list(sampling.stop)} if sampling.stop else {}
+    settings |= {"seed": sampling.seed} if dialect.seeds and sampling.temperature else {}
+    return json.dumps({"model": model, **message, **settings}).encode()
+
+
+def read_reply(text: str, *, chat: bool) -> Reply:
+    """The texts of a reply, or what is wrong with it; never raises."""
+    content = _json(text)
+    if not isinstance(content, dict):
+        return Reply(problem=f"answered no JSON object: {cut(text)!r}", counted=False, requests=1)
+    read_tokens, written_tokens, counted = _usage(content)
+    whole = Reply((), read_tokens, written_tokens, counted, requests=1)
+    choices = content.get("choices")
+    if not isinstance(choices, list) or not choices:
+        said = message_of(text) if content.get("error") else cut(text)
+        return replace(whole, problem=f"answered without choices: {said!r}")
+    read = [_text(choice, chat) for choice in choices]
+    problems = [(problem, final) for _, problem, final in read if problem]
+    problem, is_final = problems[0] if problems else ("", False)
+    texts = tuple(text for text, problem, _ in read if not problem)
+    return replace(whole, texts=texts, problem=problem, is_final=is_final)
+
+
+def _usage(content: dict[str, Any]) -> tuple[int, int, bool]:
+    usage = content.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    found = [counts.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    counted = isinstance(found[0], int)  # a completion of 0 tokens may be left out
+    read, written = (count if isinstance(count, int) and count > 0 else 0 for count in found)
+    return read, written, counted
+
+
+def _text(choice: Any, chat: bool) -> tuple[str, str, bool]:
+    """A choice's text, or its problem and whether that is final."""
+    choice = choice if isinstance(choice, dict) else {}
+    message = choice.get("message") if chat else {"content": choice.get("text")}
+    message = message if isinstance(message, dict) else {}
+    ending = choice.get("finish_reason")
+    if ending == "content_filter":
+        return "", "held the answer back (content filter)", True
+    if refusal := message.get("refusal"):
+        return "", f"refused to answer: {cut(str(refusal))!r}", True
+    text = _joined(message.get("content"))
+    if text.strip():
+        return text, "", False
+    if ending == "length":
+        return "", "used all tokens of the answer before it said anything", True
+    return "", "answered with an empty text", False
+
+
+def _joined(content: Any) -> str:
+    """Content as text; some servers write it in parts."""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def message_of(text: str) -> str:
+    """What a server says is wrong: its error's message, or the beginning of the text."""
+    content = _json(text)
+    error = content.get("error", content) if isinstance(content, dict) else None
+    found = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    return cut(found if isinstance(found, str) and found.strip() else text)
+
+
+def code_of(text: str) -> str:
+    """The error's code and kind in one text, for looking for words in it."""
+    content = _json(text)
+    error = content.get("error", content) if isinstance(content, dict) else None
+    error = error if isinstance(error, dict) else {}
+    return " ".join(str(error.get(name) or "") for name in ("code", "type", "param"))
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def cut(text: str, length: int = 300) -> str:
+    """The text in one line of limited length."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
