@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from luciola.cli.ablate import ablate
+from luciola.cli.check import check
 from luciola.cli.early import (
     check_data,
     check_database,
@@ -46,6 +47,7 @@ def sql() -> None:
 
 
 app.command(short_help="Write DAIL-SQL's prompts, with examples or without.")(prompts)
+app.command(short_help="Look for what is wrong with a data set.")(check)
 app.command(
     cls=recipe_command(StudyConfig, first="GRID.yaml"),
     short_help="Compare prompts, examples and models over a grid.",

@@ -1,0 +1,68 @@
+"""`luciola sql check`: what is wrong with a data set, before anything is judged on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luciola.cli.errors import Ended
+from luciola.errors import StorageError
+
+
+def check(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Data set, a split (spider:dev) or a file.")
+    ],
+    databases: Annotated[
+        str, typer.Option("--databases", help="Folder of ID/ID.sqlite; else the data set's.")
+    ] = "",
+    tables: Annotated[str, typer.Option("--tables", help="tables.json; else the data set's.")] = "",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.01, help="Seconds that one query may run.")
+    ] = 5.0,
+    shown: Annotated[
+        int, typer.Option("--shown", min=0, help="Findings of each kind that are shown.")
+    ] = 5,
+    json_file: Annotated[str, typer.Option("--json", help="Write every finding here.")] = "",
+) -> None:
+    """Run gold against gold, and look for what is missing, empty, broken or not as published.
+
+    luciola sql check spider
+
+    The exit status is 1 where something is broken.
+    """
+    from luciola.sql.checks.check import check_dataset
+    from luciola.sql.checks.report import report, text
+
+    checked = check_dataset(
+        folder,
+        databases=databases,
+        tables=tables,
+        timeout_s=timeout,
+        workers=min(8, max(2, os.cpu_count() or 1)),
+        progress=_progress,
+    )
+    if json_file:
+        _write(Path(json_file), json.dumps(report(checked), indent=1, ensure_ascii=False))
+    typer.echo(text(checked, shown=shown))
+    if checked.is_broken:
+        raise Ended(1)
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\rran {done} of {total} gold queries", end=end, file=sys.stderr, flush=True)
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
