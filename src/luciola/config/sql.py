@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from difflib import get_close_matches
+from typing import Annotated, Literal
 
 from luciola.config.ranges import Count, NotNegative, SettingError, UpToHalf
 from luciola.config.training import TrainingConfig
+
+OWN_PROMPTS = ("house", "copying")
+REPRESENTATIONS = ("BS_P", "TR_P", "OD_P", "CR_P", "AS_P", "CBR", "HOUSE")
+"""As `luciola.sql.dail.representation` calls them: the paper's five, and two more."""
+PUBLISHED_NAMES = (
+    *("BASELINE", "BASELINEWOFK", "TEXT", "TEXTWFK", "TEXTWRULE", "NUMBERSIGN", "NUMBERSIGNWFK"),
+    *("NUMBERSIGNWORULE", "SQL", "SQLWRULE", "INSTRUCTION", "INSTRUCTIONWFK", "INSTRUCTIONWRULE"),
+    "CBR",
+)
+"""Of the published code, which stand for a representation with or without keys and rule."""
+THINK_FIRST = ("TEXTCOT", "NUMBERSIGNCOT", "SQLCOT", "INSTRUCTIONCOT")
+
+FORM_DEFAULTS = {"foreign_keys": "auto", "rule": "auto", "chat": False, "strip_suffix": False}
+"""What only a representation has."""
+
+Switch = Annotated[Literal["auto", True, False], "true, false, or as something else says"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +42,24 @@ class SqlConfig(TrainingConfig):
     eval_fraction: UpToHalf = 0.0
     """Share of the pairs held out when eval_pairs is not given, 0 to 0.5."""
 
-    normalize: bool = True
-    """Bring the pairs' SQL into one style: aliases resolved, the schema's spelling."""
+    prompt: str = "house"
+    """house: few tokens, shared by all questions; copying: for databases that were never seen; or a
+    representation of DAIL-SQL: BS_P, TR_P, OD_P, CR_P, AS_P, CBR or HOUSE."""
+    foreign_keys: Switch = "auto"
+    """With a representation: show foreign keys, true or false; auto: as its name says."""
+    rule: Switch = "auto"
+    """With a representation: ask for no explanation, true or false; auto: as its name says."""
+    chat: bool = False
+    """With a representation: put it into the chat template, not as raw text to be continued."""
+    strip_suffix: bool = False
+    """With a representation: the blank that ends it begins the answer instead."""
+    normalize: Switch = "auto"
+    """Bring the pairs' SQL into one style: aliases resolved, the schema's spelling; auto: true, but
+    with a representation false."""
     mentions: bool = True
-    """Put the cell values that a question mentions behind it."""
+    """Put the cell values that a question mentions behind it; a representation has none."""
     types: bool = False
-    """Show the type of every column."""
-    prompt: Literal["house", "copying"] = "house"
-    """house: few tokens, shared by all questions; copying: for databases that were never seen."""
+    """Show the type of every column, with prompt=house."""
     augment: bool = False
     """Other names, tables and words in every epoch, with prompt=copying."""
     spoken: str = ""
@@ -50,10 +77,61 @@ class SqlConfig(TrainingConfig):
         for name in ("database", "pairs"):
             if not getattr(self, name):
                 raise SettingError((name,), "must not be empty")
-        if self.augment and self.prompt != "copying":
-            raise SettingError(("augment",), "needs prompt=copying")
+        _check_prompt(self.prompt)
+        _check_form(self)
         if self.eval_pairs and self.eval_fraction:
             raise SettingError(("eval_fraction",), "and eval_pairs are both given; one is enough")
         if self.patience and not (self.eval_pairs or self.eval_fraction):
             remedy = "Give eval_pairs=FILE or eval_fraction=0.05."
             raise SettingError(("patience",), "needs held-out data", remedy=remedy)
+
+    @property
+    def is_represented(self) -> bool:
+        """Whether questions are put in a representation of DAIL-SQL."""
+        return self.prompt not in OWN_PROMPTS
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether the SQL is brought into one style; the published form takes it as it stands."""
+        return not self.is_represented if self.normalize == "auto" else self.normalize
+
+
+def _check_prompt(prompt: str) -> None:
+    """Raises: SettingError for a name that is none, or whose answers the pairs do not hold."""
+    if prompt in THINK_FIRST:
+        raise SettingError(
+            ("prompt",),
+            f"cannot be {prompt}: it asks to think first, and pairs hold no thoughts to learn",
+            remedy="Take the representation that answers at once, e.g. prompt=CR_P.",
+        )
+    known = (*OWN_PROMPTS, *REPRESENTATIONS, *PUBLISHED_NAMES)
+    if prompt not in known:
+        near = _nearest(prompt, known)
+        meant = f"Did you mean {near}? " if near else ""
+        names = ", ".join((*OWN_PROMPTS, *REPRESENTATIONS))
+        remedy = f"{meant}There are {names}, and the names of the published code."
+        raise SettingError(("prompt",), f"cannot be {prompt!r}", remedy=remedy)
+
+
+def _nearest(prompt: str, known: tuple[str, ...]) -> str | None:
+    """The prompt that was probably meant: `House` is house, `CR` and `cr-p` are CR_P."""
+    upper = prompt.upper().replace("-", "_")
+    exact = [name for name in (prompt.lower(), upper, f"{upper}_P") if name in known]
+    return next(iter([*exact, *get_close_matches(upper, known, n=1, cutoff=0.7)]), None)
+
+
+def _check_form(config: SqlConfig) -> None:
+    """Raises: SettingError for a setting that the prompt would pass over."""
+    if config.augment and config.prompt != "copying":
+        remedy = "What changes in every epoch is written in that prompt only."
+        seen = f"needs prompt=copying, and prompt is {config.prompt}"
+        raise SettingError(("augment",), seen, remedy=remedy)
+    for name in ("types", "spoken") if config.is_represented else ():
+        if getattr(config, name):
+            remedy = f"Leave {name} out, or take prompt=house or copying."
+            raise SettingError((name,), f"is no part of prompt={config.prompt}", remedy=remedy)
+    for name, default in () if config.is_represented else FORM_DEFAULTS.items():
+        if getattr(config, name) != default:
+            remedy = "Leave it out, or take a representation, e.g. prompt=CR_P."
+            seen = f"is for a representation, and prompt is {config.prompt}"
+            raise SettingError((name,), seen, remedy=remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from luciola.models.source import resolve
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.text import answer
 from luciola.specialist.expertise import Expertise
+from luciola.specialist.form import Form, UnusableError
 from luciola.specialist.reading import Reading
-from luciola.sql.answer import extract_sql
+from luciola.specialist.represented import Represented
 from luciola.sql.sandbox import Result, Sandbox
 from luciola.types import Sampling
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 QUESTION_ROOM = 192
 """Tokens left for a question and what the template puts around it."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Writer:
         self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
         self.renderer = Renderer(self.tokenizer)
         self.expertise = Expertise.load(resolve(model).location)
+        self.form = Form(self.expertise, self.renderer)
         loaded: Any = load_for_answers(str(model), best_device(device))
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
         self.sampling = Sampling(max_new_tokens=min(max_new_tokens, self.context // 4))
@@ -78,22 +83,43 @@ class Writer:
         self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
         self.sampler.progress = progress
 
-    def read(self, database: str | Path) -> Reading:
+    def read(self, database: str | Path) -> Reading | Represented:
         """A database as this model was taught to read one."""
-        question_room = min(QUESTION_ROOM, self.context // 4)
-        room = self.context - question_room - self.sampling.max_new_tokens
-        return Reading.of(
-            database, self.expertise, budget=room, count_tokens=token_counter(self.tokenizer)
-        )
+        room = self.context - self.sampling.max_new_tokens
+        count = token_counter(self.tokenizer)
+        chosen = self.expertise.representation
+        if chosen is not None:
+            return Represented.of(database, chosen, self.form, room=room, count_tokens=count)
+        room -= min(QUESTION_ROOM, self.context // 4)
+        return Reading.of(database, self.expertise, budget=room, count_tokens=count)
 
-    def write(self, readings: Sequence[Reading], questions: Sequence[str]) -> list[str]:
-        """The SQL for each question about its database, greedily."""
+    def write(
+        self, readings: Sequence[Reading | Represented], questions: Sequence[str]
+    ) -> list[str]:
+        """The SQL for each question about its database, greedily.
+
+        "" with a notice for a question that does not fit into the model's context.
+        """
         prompts = [
-            self.renderer.prompt_ids(reading.messages(question))
+            self.prompt_ids(reading, question)
             for reading, question in zip(readings, questions, strict=True)
         ]
-        answers = answer(self.sampler, self.tokenizer, prompts, self.sampling)
-        return [extract_sql(one.text) for one in answers]
+        fitting = [prompt for prompt in prompts if prompt]
+        answers = iter(answer(self.sampler, self.tokenizer, fitting, self.sampling))
+        return [
+            reading.sql(next(answers).text) if prompt else ""
+            for reading, prompt in zip(readings, prompts, strict=True)
+        ]
+
+    def prompt_ids(self, reading: Reading | Represented, question: str) -> list[int]:
+        """The tokens of a question, as the model was taught with; none where they do not fit."""
+        if isinstance(reading, Reading):
+            return self.renderer.prompt_ids(reading.messages(question))
+        try:
+            return reading.prompt_ids(question)
+        except UnusableError as error:
+            log.warning("%s", error)
+            return []
 
 
 def token_counter(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], int]:

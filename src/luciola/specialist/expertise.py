@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from luciola.errors import ModelError
+from luciola.config.sql import OWN_PROMPTS, SqlConfig
+from luciola.errors import ConfigError, ModelError
 from luciola.runs.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from luciola.sql.dail.representation import Representation
 
 FILE = "specialist.json"
 
@@ -24,14 +28,56 @@ class Expertise:
         database: the one it was trained on; "" for a model of many databases.
         mentions: whether the cell values that a question mentions follow it.
         types: whether columns are shown with their types.
-        prompt: "house", the schema in the fewest tokens, which is the same for all questions; or
-            "copying", written for databases that were never seen (`specialist.augment.render`).
+        prompt: "house", the schema in the fewest tokens, which is the same for all questions;
+            "copying", written for databases that were never seen (`specialist.augment.render`); or
+            a representation of DAIL-SQL (`sql.dail.representation`), such as "CR_P".
+        foreign_keys, rule: of a representation; None: as its name says.
+        chat: whether a representation is a user's message; else it is raw text that is continued.
+        strip_suffix: whether the blank that ends a representation begins the answer instead.
+        room: tokens that a representation had at most; 0: what the model's context leaves.
     """
 
     database: str = ""
     mentions: bool = True
     types: bool = False
-    prompt: Literal["house", "copying"] = "house"
+    prompt: str = "house"
+    foreign_keys: bool | None = None
+    rule: bool | None = None
+    chat: bool = False
+    strip_suffix: bool = False
+    room: int = 0
+
+    @classmethod
+    def of(cls, config: SqlConfig, *, database: str, room: int) -> Expertise:
+        """What a recipe teaches, spelled out: a representation with its keys and its rule.
+
+        Raises: ConfigError for a representation that does not exist.
+        """
+        if not config.is_represented:
+            return cls(database, config.mentions, config.types, config.prompt)
+        chosen = _chosen(config)
+        return cls(
+            database,
+            mentions=False,
+            prompt=chosen.name,
+            foreign_keys=chosen.foreign_keys,
+            rule=chosen.wording == "rule",
+            chat=config.chat,
+            strip_suffix=config.strip_suffix,
+            room=room,
+        )
+
+    @property
+    def representation(self) -> Representation | None:
+        """How a question is written; None with a prompt of our own.
+
+        Raises: ConfigError where there is no such representation.
+        """
+        from luciola.sql.dail.representation import representation
+
+        if self.prompt in OWN_PROMPTS:
+            return None
+        return representation(self.prompt, foreign_keys=self.foreign_keys, rule=self.rule)
 
     def save(self, folder: Path) -> None:
         """Write it into a model's folder."""
@@ -47,9 +93,11 @@ class Expertise:
         if not path.is_file():
             return cls()
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            known = cls(**json.loads(path.read_text(encoding="utf-8")))
+            known.representation  # noqa: B018  # one that does not exist is refused here
+        except (OSError, ValueError, TypeError, AttributeError, ConfigError) as error:
             raise ModelError(f"{path} cannot be read ({error})") from error
+        return known
 
 
 def specialists(database: str | Path, runs: Path = Path("runs")) -> list[Path]:
@@ -61,3 +109,24 @@ def specialists(database: str | Path, runs: Path = Path("runs")) -> list[Path]:
         if known and (known if "://" in known else str(Path(known).resolve())) == wanted:
             found.append(file)
     return [file.parent for file in sorted(found, key=lambda f: -f.stat().st_mtime)]
+
+
+def check_representation(config: SqlConfig) -> None:
+    """Raises: ConfigError where the recipe's representation does not exist with its settings."""
+    if config.is_represented:
+        _chosen(config)
+
+
+def _chosen(config: SqlConfig) -> Representation:
+    from luciola.sql.dail.representation import representation
+
+    keys, rule = _known(config.foreign_keys), _known(config.rule)
+    try:
+        return representation(config.prompt, foreign_keys=keys, rule=rule)
+    except ConfigError as error:
+        remedy = "Leave foreign_keys and rule out: auto takes what the representation has."
+        raise ConfigError(error.message, remedy=remedy) from None
+
+
+def _known(switch: Literal["auto"] | bool) -> bool | None:
+    return None if switch == "auto" else switch

@@ -10,6 +10,7 @@ from pathlib import Path
 from luciola.specialist.augment.augmenter import plain
 from luciola.specialist.augment.source import asked, blueprint
 from luciola.specialist.expertise import Expertise
+from luciola.sql.answer import extract_sql
 from luciola.sql.prompt import conversation, messages, schema_text
 from luciola.sql.prune import prune
 from luciola.sql.schema import Schema, read_schema
@@ -95,6 +96,10 @@ class Reading:
         return conversation(
             text, question, mentions, sql, dialect=self.schema.dialect, origin=origin
         )
+
+    def sql(self, answer: str) -> str:
+        """The SQL in the model's answer."""
+        return extract_sql(answer)
 
     def _copying(self, question: str, mentions: tuple[Mention, ...]) -> tuple[Message, ...]:
         schema = self.schema

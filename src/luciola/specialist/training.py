@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,9 @@ from luciola.specialist.augment.source import blueprint
 from luciola.specialist.augment.source import prepared as prepare_example
 from luciola.specialist.augment.spoken import read_spoken
 from luciola.specialist.augment.stream import Augmented
+from luciola.specialist.completions import make_completions, prompt_room
 from luciola.specialist.evaluating import Databases
-from luciola.specialist.expertise import Expertise
+from luciola.specialist.expertise import Expertise, check_representation
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
 from luciola.sql.normalize import normalize
@@ -83,16 +85,16 @@ def train_specialist(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
+    check_representation(config)
     tokenizer = load_tokenizer(config.model)
     config = within_context(config)
     lessons = read_lessons(config)
-    expertise = Expertise(
+    expertise = Expertise.of(
+        config,
         database="" if Databases(config.database).is_folder else config.database,
-        mentions=config.mentions,
-        types=config.types,
-        prompt=config.prompt,
+        room=prompt_room(config.max_length),
     )
-    make = make_copying_examples if config.prompt == "copying" else make_examples
+    make = maker(expertise)
     examples = make(config, lessons.training, expertise, tokenizer)
     if lessons.held_out:
         unvaried = replace(config, augment=False)
@@ -108,6 +110,17 @@ def train_specialist(
     if result.ending in ("finished", "stopped early"):
         expertise.save(result.model)
     return result
+
+
+Maker = Callable[[SqlConfig, Sequence[Pair], Expertise, "PreTrainedTokenizerBase"], Examples]
+
+
+def maker(expertise: Expertise) -> Maker:
+    """What makes examples in the prompt that is taught."""
+    if expertise.prompt == "copying":
+        return make_copying_examples
+    chosen = expertise.representation
+    return make_examples if chosen is None else partial(make_completions, chosen=chosen)
 
 
 def make_examples(
@@ -235,6 +248,6 @@ def render_pairs(
                 count_tokens=counter,
             )
         reading = readings[place]
-        sql = normalize(pair.query, reading.schema) if config.normalize else pair.query
+        sql = normalize(pair.query, reading.schema) if config.normalizes else pair.query
         rendered.append(renderer.render(reading.conversation(pair.question, sql, pair.origin)))
     return rendered
