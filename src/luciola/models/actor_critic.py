@@ -8,8 +8,6 @@ copy. Values are read off the states that enter the output head, in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from luciola.models.batch import Batch, kept_columns, logits_of, model_inputs, pick
-from luciola.models.virtual_tokens import has_virtual_tokens
+from luciola.models.switching import adapters, using_adapter
 
 CRITIC = "critic"
 REFERENCE = "reference"
@@ -117,36 +115,6 @@ def body_of(model: nn.Module) -> nn.Module:
     bare: Any = model.get_base_model() if hasattr(model, "peft_config") else model  # type: ignore[operator]
     body: nn.Module = getattr(bare, bare.base_model_prefix)
     return body
-
-
-def adapters(model: nn.Module) -> tuple[str, ...]:
-    """Names of a peft model's adapters; empty for a bare model."""
-    return tuple(getattr(model, "peft_config", ()))
-
-
-@contextmanager
-def using_adapter(model: nn.Module, name: str | None) -> Iterator[None]:
-    """Within it only the adapter `name` acts, or none; what is trained stays as it is.
-
-    peft's own switches also set which adapter is trained, and would switch off the critic's.
-    """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    if has_virtual_tokens(model):
-        switched: Any = model
-        with switched.disable_adapter() if name is None else nullcontext():
-            yield
-        return
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    before = [(layer._disable_adapters, layer._active_adapter) for layer in layers]
-    for layer in layers:
-        layer._disable_adapters = name is None
-        layer._active_adapter = layer._active_adapter if name is None else [name]
-    try:
-        yield
-    finally:
-        for layer, (disabled, active) in zip(layers, before, strict=True):
-            layer._disable_adapters, layer._active_adapter = disabled, active
 
 
 def silence_dropout(model: nn.Module) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from luciola.models.switching import switched_again
+
 
 def recompute_activations(model: Any) -> None:
     """Keep only each layer's input: less memory, about a third slower.
@@ -12,5 +14,7 @@ def recompute_activations(model: Any) -> None:
         model: a causal language model of transformers, before it is adapted.
     """
     enable = getattr(model, "activation_checkpointing_enable", None)  # its name since 5.23
-    (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+    (enable or model.gradient_checkpointing_enable)(
+        {"use_reentrant": False, "context_fn": switched_again}
+    )
     model.enable_input_require_grads()

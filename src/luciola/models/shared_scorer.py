@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from luciola.models.actor_critic import body_of, using_adapter
+from luciola.models.actor_critic import body_of
 from luciola.models.batch import Batch, model_inputs
 from luciola.models.load import base_source, load_tokenizer
 from luciola.models.quiet import quiet
 from luciola.models.scorer import RewardCard, Scorer
 from luciola.models.source import ADAPTER, resolve
+from luciola.models.switching import using_adapter
 
 REWARD = "reward"
 
