@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from luciola.cli.ablate import ablate
+from luciola.cli.answering import answer
 from luciola.cli.check import check
 from luciola.cli.early import (
     check_data,
@@ -47,6 +48,7 @@ def sql() -> None:
 
 
 app.command(short_help="Write DAIL-SQL's prompts, with examples or without.")(prompts)
+app.command(short_help="Let a model answer prompts, one SQL a line.")(answer)
 app.command(short_help="Look for what is wrong with a data set.")(check)
 app.command(
     cls=recipe_command(StudyConfig, first="GRID.yaml"),

@@ -11,13 +11,13 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from luciola.errors import StorageError
-from luciola.sql.asking.model import Sampling
+from luciola.sql.asking.model import Answers, Sampling
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,21 @@ class Kept:
             return self
         share = round(self.answer_tokens * number / len(self.texts))
         return Kept(self.texts[:number], self.prompt_tokens, share, self.counted)
+
+    def after(self, number: int) -> Kept:
+        """The texts behind the first so many."""
+        rest = self.answer_tokens - self.first(number).answer_tokens
+        return Kept(self.texts[number:], self.prompt_tokens, rest, self.counted)
+
+    def answers(self, *, cached: bool) -> Answers:
+        """The texts as answers to their prompt."""
+        return Answers(
+            self.texts,
+            self.prompt_tokens,
+            self.answer_tokens,
+            cached=cached,
+            counted=self.counted,
+        )
 
     def followed_by(self, other: Kept) -> Kept:
         """These texts and then the other ones."""
@@ -144,3 +159,14 @@ def _entry(line: bytes) -> tuple[str, Kept] | None:
         return str(row["key"]), Kept(texts, *tokens, counted=bool(row["counted"]))
     except (ValueError, TypeError, KeyError):  # a UnicodeDecodeError is a ValueError
         return None
+
+
+def in_order(prompts: Sequence[str], found: Mapping[str, Answers]) -> list[Answers]:
+    """Answers for all prompts; those of a prompt that came before are kept ones."""
+    seen: set[str] = set()
+    ordered = []
+    for prompt in prompts:
+        answers = found[prompt]
+        ordered.append(replace(answers, cached=bool(answers.texts)) if prompt in seen else answers)
+        seen.add(prompt)
+    return ordered

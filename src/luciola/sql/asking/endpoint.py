@@ -8,13 +8,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from luciola.errors import ConfigError, EndpointError
 from luciola.sql.asking.address import key_from, place_of, shown
-from luciola.sql.asking.cache import AnswerCache, Kept, address
+from luciola.sql.asking.cache import AnswerCache, Kept, address, in_order
 from luciola.sql.asking.costs import Costs, Prices, costs_of
 from luciola.sql.asking.crew import results
 from luciola.sql.asking.exchange import CHECK, Exchange, Server
@@ -112,7 +111,7 @@ class Endpoint:
         key = address(f"{self.server.url} {self.server.model}", prompt, sampling)
         kept = self.cache.find(key) if self.cache is not None else None
         if kept and len(kept.texts) >= sampling.answers:
-            return answers_of(kept.first(sampling.answers)), False
+            return kept.first(sampling.answers).answers(cached=True), False
         before = kept or Kept((), 0, 0)
         reply = self._exchange.ask(prompt, sampling, stop, before=len(before.texts))
         new = Kept(reply.texts, reply.prompt_tokens, reply.answer_tokens, reply.counted)
@@ -151,24 +150,6 @@ class Row:
     def _limit(self) -> int:
         parallel = self.endpoint.concurrency
         return max(LATER, 2 * parallel) if self.answered else max(AT_FIRST, parallel)
-
-
-def answers_of(kept: Kept) -> Answers:
-    """Kept texts as answers."""
-    return Answers(
-        kept.texts, kept.prompt_tokens, kept.answer_tokens, cached=True, counted=kept.counted
-    )
-
-
-def in_order(prompts: Sequence[str], found: dict[str, Answers]) -> list[Answers]:
-    """Answers for all prompts; those of a prompt that came before are kept ones."""
-    seen: set[str] = set()
-    ordered = []
-    for prompt in prompts:
-        answers = found[prompt]
-        ordered.append(replace(answers, cached=bool(answers.texts)) if prompt in seen else answers)
-        seen.add(prompt)
-    return ordered
 
 
 def _joined(before: Kept, new: Kept, reply: Reply) -> Answers:

@@ -1,0 +1,161 @@
+"""The files of `luciola sql answer`: prompts in, one SQL a line out, and a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luciola.errors import DataError, LuciolaError, StorageError
+
+if TYPE_CHECKING:
+    from luciola.sql.asking.costs import Prices
+    from luciola.sql.asking.model import Answers, Sampling
+    from luciola.sql.dail.voting import Vote
+
+BREAKS = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What ends a line, or a query, for one of the programs that read predictions."""
+REASONS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One row of the prompts.
+
+    Args:
+        index: the row's own number, or its place.
+        database: file on which its answers vote; None where they do not.
+    """
+
+    index: int
+    db_id: str
+    prompt: str
+    database: Path | None = None
+
+
+def read_prompts(path: str, databases: str = "") -> list[Asked]:
+    """The prompts of a file; with `databases`, each with its database.
+
+    Raises: DataError naming the line of a row without a prompt; DatabaseError for a missing file.
+    """
+    from luciola.data.readers.source import rows_of_file
+    from luciola.sql.dail.voting import voting_file
+
+    found = []
+    for place, row in enumerate(rows_of_file(path)):
+        prompt, db_id = row.values.get("prompt"), str(row.values.get("db_id") or "")
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise DataError(
+                f"a row needs a text 'prompt', and this one has {', '.join(row.values)}",
+                path=row.origin.path,
+                line=row.origin.line,
+                remedy="`luciola sql prompts` writes such rows.",
+            )
+        number = row.values.get("index")
+        index = number if isinstance(number, int) else place
+        file = voting_file(databases, db_id) if databases else None
+        found.append(Asked(index, db_id, prompt, file))
+    if not found:
+        raise DataError("holds no prompts", path=path)
+    return found
+
+
+def decided(
+    rows: Sequence[Asked],
+    answers: Sequence[Answers],
+    databases: str,
+    *,
+    original: bool,
+    timeout_s: float,
+) -> list[Vote]:
+    """One SQL for each prompt; what was not answered becomes a bare SELECT, which never runs.
+
+    Raises: LuciolaError where nothing was answered at all.
+    """
+    from luciola.sql.dail.reply import original_line, sql_line
+    from luciola.sql.dail.voting import Vote, vote_all, voting_sandbox
+
+    if not any(one.texts for one in answers):
+        raise LuciolaError(f"none of {len(rows)} prompts was answered: {answers[0].error}")
+    reading = original_line if original else sql_line
+    queries = [[one_line(reading(text)) for text in one.texts or ("",)] for one in answers]
+    places = [row.database for row in rows if row.database is not None]
+    if not places:
+        return [Vote(found[0], votes=1, ran=0, asked=len(found)) for found in queries]
+    with voting_sandbox(workers=min(8, os.cpu_count() or 1), timeout_s=timeout_s) as sandbox:
+        return vote_all(queries, places, sandbox)
+
+
+def one_line(sql: str) -> str:
+    """The query without what would break a line in two, also within its strings."""
+    return BREAKS.sub(" ", sql)
+
+
+def write_lines(path: str, lines: Sequence[str]) -> None:
+    """Write the file whole. Raises: StorageError."""
+    _write(path, "".join(line + "\n" for line in lines))
+
+
+def report(
+    path: str,
+    model: str,
+    sampling: Sampling,
+    rows: Sequence[Asked],
+    answers: Sequence[Answers],
+    chosen: Sequence[Vote],
+    prices: Prices,
+    seconds: float,
+) -> None:
+    """Write everything as JSON: a summary, and each prompt's answers."""
+    from luciola.sql.asking.costs import costs_of
+
+    summary: dict[str, Any] = {"model": model, "seconds": round(seconds, 3)}
+    summary |= {"sampling": asdict(sampling), **asdict(costs_of(answers, prices))}
+    examples = [
+        {
+            "index": row.index,
+            "db_id": row.db_id,
+            "sql": vote.sql,
+            "votes": vote.votes if row.database else None,
+            "answers": one.texts,
+            "prompt_tokens": one.prompt_tokens,
+            "answer_tokens": one.answer_tokens,
+            "cached": one.cached,
+            "error": one.error or None,
+        }
+        for row, one, vote in zip(rows, answers, chosen, strict=True)
+    ]
+    content = {"summary": summary, "examples": examples}
+    _write(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def told(
+    out: str, answers: Sequence[Answers], chosen: Sequence[Vote], prices: Prices, seconds: float
+) -> Iterator[str]:
+    """What came of it, in words."""
+    from luciola.sql.asking.costs import costs_of
+
+    yield f"{len(chosen)} lines in {out}"
+    yield f"{costs_of(answers, prices)}, {seconds:.1f} s"
+    if any(vote.asked > 1 for vote in chosen):
+        share = sum(vote.votes / vote.asked for vote in chosen) / len(chosen)
+        none = sum(vote.ran == 0 for vote in chosen)
+        yield f"votes: {share:.0%} for the answer on average, {none} where none ran"
+    failed = [(number, one.error) for number, one in enumerate(answers, 1) if not one.texts]
+    if failed:
+        yield f"not answered: {len(failed)}, whose line is a bare SELECT that never runs"
+        yield from (f"  line {number}: {error}" for number, error in failed[:REASONS_SHOWN])
+
+
+def _write(path: str, text: str) -> None:
+    from luciola.runs.atomic import write_atomically
+
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(path), text)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
