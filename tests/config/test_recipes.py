@@ -21,6 +21,7 @@ CLASSES = {
     "reviews": ("luciola.config.online", "PpoConfig"),
     "sft": ("luciola.config.sft", "SftConfig"),
     "text2sql": ("luciola.config.sql", "SqlConfig"),
+    "text2sql/ablation": ("luciola.config.study", "StudyConfig"),
     "preference/reward": ("luciola.config.preference", "RewardConfig"),
     "preference/dpo": ("luciola.config.preference", "DpoConfig"),
     "randomwalks": ("luciola.config.online", "PpoConfig"),

@@ -86,9 +86,7 @@ class StudyConfig:
     """Put many kinds of prompts to models and compare what comes back."""
 
     questions: str
-    """Rows with db_id, question and query."""
-    databases: str
-    """Folder with ID/ID.sqlite for each db_id."""
+    """Rows with db_id, question and query; or a data set's folder and split, spider:dev."""
     models: tuple[StudyModel, ...]
     """The models that are asked."""
     grids: tuple[Grid, ...]
@@ -96,10 +94,12 @@ class StudyConfig:
     out: str
     """Folder of the study."""
 
+    databases: str = ""
+    """Folder with ID/ID.sqlite for each db_id; where not given, the data set's."""
     tables: str = ""
-    """tables.json of the databases; exact match needs it."""
+    """tables.json of the databases, which exact match needs; where not given, the data set's."""
     pool: str = ""
-    """Rows with db_id, question and query from which examples are chosen."""
+    """Rows with db_id, question and query, or spider:train, from which examples are chosen."""
     limit: CountOrZero = 0
     """Questions that are asked; 0: all."""
     sample: Literal["stratified", "first"] = "stratified"
@@ -131,14 +131,12 @@ class StudyConfig:
     """Queries that run at once."""
     concurrency: Count = 8
     """Requests to an endpoint at once."""
-    keep_every: Count = 64
-    """Questions answered between two writes: the most that a kill can lose."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where local models run."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
-        for name in ("questions", "databases", "models", "grids", "out"):
+        for name in ("questions", "models", "grids", "out"):
             if not getattr(self, name):
                 raise SettingError((name,), "must not be empty")
         self._check_names()

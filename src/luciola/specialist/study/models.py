@@ -1,0 +1,141 @@
+"""The models of a study: who they are, how much they read, and how they are opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from luciola.config.study import StudyConfig, StudyModel
+from luciola.errors import LuciolaError
+from luciola.sql.asking.costs import Prices
+from luciola.sql.asking.model import LanguageModel
+from luciola.sql.dail.organization import Budget
+
+Opener = Callable[[StudyModel, StudyConfig], LanguageModel]
+TEMPLATE_ROOM = 64
+"""Tokens that a chat template puts around a prompt, at most."""
+RAW_STOPS = (";", "\n\n", "/*")
+"""What ends the SQL of a model that would write on: the published code stops at the first."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What is known of a model before it is opened.
+
+    Args:
+        identity: tells it from every other model, and from itself after further training.
+        budget: of prompt and answer; None where nothing limits them, or nobody can count.
+        stop: texts that end an answer.
+        prices: of its tokens; None: it costs nothing.
+    """
+
+    identity: str
+    budget: Budget | None
+    stop: tuple[str, ...]
+    prices: Prices | None
+
+
+def reach(model: StudyModel, config: StudyConfig) -> Reach:
+    """What is known of a model; a bundled one is fetched if it is missing.
+
+    Raises: ModelError where there is no such model; ConfigError for an unknown tokenizer.
+    """
+    priced = model.prompt_price or model.answer_price
+    return Reach(
+        identity=_identity(model),
+        budget=_budget(model, config.max_tokens),
+        stop=RAW_STOPS if model.raw else (),
+        prices=Prices(model.prompt_price, model.answer_price) if priced else None,
+    )
+
+
+def open_model(model: StudyModel, config: StudyConfig) -> LanguageModel:
+    """The model itself, loaded or connected; what it answers is kept in the study's folder.
+
+    Raises: ModelError, ConfigError.
+    """
+    kept = Path(config.out) / "answers" / f"{file_name(model)}.jsonl"
+    if not model.url:
+        from luciola.specialist.local import LocalModel
+
+        return LocalModel(model.model, raw=model.raw, device=config.device, cache=kept)
+    from luciola.sql.asking.endpoint import Endpoint
+
+    return Endpoint(
+        model.url,
+        model.model,
+        key_variable=model.key,
+        chat=not model.raw,
+        concurrency=config.concurrency,
+        cache=kept,
+    )
+
+
+def file_name(model: StudyModel) -> str:
+    """Its label, as a file may be called."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in model.label)
+
+
+def _identity(model: StudyModel) -> str:
+    asked = [model.raw, model.context, model.tokenizer]  # what a prompt and its form depend on
+    if model.url:
+        return json.dumps([model.url, model.model, *asked])
+    from luciola.models.source import resolve
+
+    source = resolve(model.model)
+    if source.kind in ("bundled", "hub"):
+        return json.dumps([model.model, *asked])
+    return json.dumps([str(source.path.resolve()), _state(source.path), *asked])
+
+
+def _state(path: Path) -> str:
+    """A hash of the names, sizes and ages of a model's files, which training changes."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+
+
+def _budget(model: StudyModel, answer: int) -> Budget | None:
+    """Tokens that the model has for a prompt and its answer."""
+    from luciola.sql.dail.counting import token_counter
+
+    counter, context = model.tokenizer, model.context
+    if not model.url:
+        folder, own = _folder_and_context(model.model)
+        counter = counter or folder
+        context = min(filter(None, (context, own)), default=0)
+    if not counter or not context:
+        return None
+    return Budget(token_counter(counter), context, answer + (0 if model.raw else TEMPLATE_ROOM))
+
+
+def _folder_and_context(name: str) -> tuple[str, int]:
+    """Where a local model's tokenizer is, "" where it has no file of its own, and its context."""
+    from luciola.models.source import resolve
+
+    folder = Path(resolve(name).location)
+    counter = str(folder) if (folder / "tokenizer.json").is_file() else ""
+    return counter, _context(folder)
+
+
+def _context(folder: Path) -> int:
+    """As the configuration says, an adapter's of its base model; 0 where it says nothing."""
+    config = _read(folder / "config.json")
+    if not config:
+        base = _read(folder / "adapter_config.json").get("base_model_name_or_path")
+        return _folder_and_context(str(base))[1] if base else 0
+    text = config.get("text_config")
+    known = {**config, **text} if isinstance(text, Mapping) else config
+    context = known.get("max_position_embeddings", 0)
+    return context if isinstance(context, int) else 0
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, LuciolaError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
