@@ -55,7 +55,7 @@ def bird(folder: Path) -> Path:
     for part, place in (("train", folder / "train"), ("dev", folder / "dev_20240627")):
         rows = [
             {**asked, "evidence": "city is city", "SQL": "SELECT city FROM shop"},
-            {**asked, "evidence": "", "SQL": "SELECT 1", "difficulty": "moderate"},
+            {**asked, "evidence": "", "SQL": "SELECT id FROM shop", "difficulty": "moderate"},
         ]
         write(place / f"{part}.json", rows)
         write(place / f"{part}_tables.json", [ENTRY])

@@ -69,11 +69,11 @@ def check_dataset(
     files = {key: file for key, (file, _) in contents.items()}
     found += [*gold_files(parts), *shared_questions(parts), *missing]
     once = {file: (key, each) for key, (file, each) in contents.items()}
+    found += style_findings([each for _, each in once.values()])
     for (split, db_id), each in once.values():
         listing = listings.get(split)
         found += contents_findings(each)
         found += entry_findings(each, listing.get(db_id)) if listing is not None else []
-    found += style_findings([each for _, each in once.values()])
     found += query_findings(parts, files, timeout_s=timeout_s, workers=workers, progress=progress)
     sizes = {part.name: len(part.questions) for part in parts}
     return Checked(folder, sizes, len(once), tuple(found))

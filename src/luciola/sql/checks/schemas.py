@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from luciola.sql.checks.contents import Contents, Key, Table, listed
 from luciola.sql.checks.finding import Finding
+from luciola.sql.lexer import pieces
 from luciola.sql.listing import NAMES, Entry, fault
 
 KINDS = (
@@ -23,7 +24,11 @@ KINDS = (
 """Words in a declared type, and the kind that tables.json gives such a column."""
 MANY = 5
 """Databases from which on it means something that all were written in one style."""
-SMALL_LETTER = re.compile(r"[a-z]")
+SMALL_TYPES = """
+    int integer bigint smallint tinyint text varchar char real numeric decimal double float number
+    bool boolean blob datetime timestamp"""
+TYPES = frozenset(SMALL_TYPES.split())
+"""Types in small letters, as hands write them. SQLite itself gives back INT for int."""
 QUOTED_NAME = re.compile(r"\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\W?)", re.IGNORECASE)
 
 
@@ -45,17 +50,20 @@ def entry_findings(contents: Contents, entry: Entry | None) -> Iterator[Finding]
 
 def style_findings(every: Sequence[Contents]) -> Iterator[Finding]:
     """Published files were written by many hands; one style throughout comes from one program."""
-    tables = [table for contents in every for table in contents.tables if table.create]
-    types = [column.type for table in tables for column in table.columns if column.type]
-    marks = {match[1] for table in tables if (match := QUOTED_NAME.match(table.create))}
-    if len(every) < MANY or any(SMALL_LETTER.search(kind) for kind in types) or len(marks) != 1:
+    texts = [table.create for contents in every for table in contents.tables if table.create]
+    marks = {match[1] for text in texts if (match := QUOTED_NAME.match(text))}
+    if len(every) < MANY or len(marks) != 1 or any(map(_has_small_type, texts)):
         return
     said = (
-        f"all {len(tables):,} CREATE TABLE texts of {len(every)} databases are written in one "
+        f"all {len(texts):,} CREATE TABLE texts of {len(every)} databases are written in one "
         "style, with types in capitals: one program wrote them, and CR_P prompts differ from the "
         "published ones"
     )
     yield Finding("exported anew", "all databases", said)
+
+
+def _has_small_type(create: str) -> bool:
+    return any(kind == "word" and text in TYPES for kind, text in pieces(create))
 
 
 def _names(contents: Contents, entry: Entry) -> Iterator[str]:
