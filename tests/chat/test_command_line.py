@@ -124,7 +124,7 @@ def test_a_file_of_prompts_is_answered_into_another(
         (["--file", "x.jsonl", "--out", "y", "hi"], "without a question"),
         (["--file", "x.jsonl", "--out", "y"], "there is no such file"),
         ([" "], "the question is empty"),
-        (["hi", "--four-bit"], "needs a GPU"),
+        (["hi", "--four-bit"], "--four-bit needs a CUDA GPU, and none is used here"),
         (["hi", "beta=2"], "trained with ILQL"),
         (["hi", "--template", "no.jinja"], "cannot be read"),
     ],

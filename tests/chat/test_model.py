@@ -9,12 +9,13 @@ import pytest
 import torch
 from transformers import GenerationConfig
 
-from luciola.chat.loading import Wanted, check_four_bit, load_chat, recommended
+from luciola.chat.loading import Wanted, load_chat, recommended
 from luciola.chat.model import ChatModel
 from luciola.chat.settings import ChatSettings, changed, seed_of
 from luciola.errors import ConfigError, LuciolaError, MissingExtraError, ModelError
 from luciola.models.load import load_model
 from luciola.models.q_heads import QCard, heads_for, save_heads
+from luciola.models.quantization import check_possible
 from luciola.rollout.ilql import IlqlModel
 from luciola.types import Message
 from support import build_llama, write_model
@@ -170,11 +171,12 @@ def test_what_is_no_adapter_is_refused(folder: Path) -> None:
 
 
 def test_four_bits_need_a_gpu_and_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="needs a GPU"):
-        check_four_bit("cpu")
-    monkeypatch.setattr("luciola.chat.loading.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match="bitsandbytes"):
-        check_four_bit("cuda")
+    """Either is told in the words of whoever asked for few bits."""
+    with pytest.raises(ConfigError, match="--four-bit needs a CUDA GPU"):
+        check_possible("--four-bit", "cpu")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="--four-bit needs the package 'bitsandbytes'"):
+        check_possible("--four-bit", "cuda")
 
 
 def test_a_model_of_ilql_chats_with_q_minus_v(folder: Path, tmp_path: Path) -> None:

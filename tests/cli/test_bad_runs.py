@@ -144,3 +144,18 @@ def test_sql_that_loops_for_ever_is_stopped(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "pair 1: the query ran longer than 0.5 s and was stopped" in shown
     assert "pair 2: only reading is allowed" in shown
+
+
+@pytest.mark.parametrize("method", ["sft", "reward", "dpo", "ilql", "ppo"])
+@pytest.mark.parametrize("setting", ["adapter=qlora", "quantize=nf4"])
+def test_few_bits_without_a_gpu_are_refused_at_once_dry_or_not(
+    method: str, setting: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    data = "prompts=chats.jsonl reward=length" if method == "ppo" else "data=chats.jsonl"
+    words = f"train {method} model=model {data} {setting}"
+    said = last_words(capsys, f"{words} --dry-run", status=2)
+    assert said.startswith(f"error: {setting} needs a CUDA GPU, and none is used here")
+    assert "adapter=lora quantize=none" in said
+    assert said == last_words(capsys, words, status=2)
+    assert not Path("runs").exists()

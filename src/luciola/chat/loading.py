@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from luciola.chat.model import ChatModel
 from luciola.chat.settings import ChatSettings, with_values
-from luciola.errors import ConfigError, MissingExtraError, ModelError
+from luciola.errors import ConfigError, ModelError
 from luciola.models.answering import best_device, load_for_answers
-from luciola.models.load import load_tokenizer, put_adapter
+from luciola.models.load import load_tokenizer
 from luciola.models.source import ADAPTER, Source, resolve
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger(__name__)
 
 OWN = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 """Settings that a model's generation_config.json may recommend."""
+WITHOUT_GPU = "Leave --four-bit out: on a CPU the model is loaded in 16 or 32 bits."
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,11 @@ def load_chat(wanted: Wanted) -> tuple[ChatModel, ChatSettings]:
     Raises: ModelError, ConfigError or MissingExtraError saying what is missing.
     """
     from luciola.models.q_heads import has_heads
+    from luciola.models.quantization import check_possible, load_quantised
 
     device = best_device(wanted.device)
     if wanted.four_bit:
-        check_four_bit(device.type)
+        check_possible("--four-bit", device.type, remedy=WITHOUT_GPU)
     adapter = adapter_source(wanted.adapter) if wanted.adapter else None
     source = resolve(wanted.model)
     if adapter is not None:
@@ -65,13 +63,14 @@ def load_chat(wanted: Wanted) -> tuple[ChatModel, ChatSettings]:
     if source.is_local and not wanted.adapter and has_heads(source.path):
         return _with_heads(wanted, source)
     model: Any
+    options: dict[str, Any] = {
+        "adapter": adapter.path if adapter else None,
+        "trust_remote_code": wanted.trust_remote_code,
+    }
     if wanted.four_bit:
-        model = _four_bit(wanted, adapter, device)
+        model = load_quantised(source, "nf4", device, **options)
     else:
-        folder = adapter.path if adapter else None
-        model = load_for_answers(
-            source, device, adapter=folder, trust_remote_code=wanted.trust_remote_code
-        )
+        model = load_for_answers(source, device, **options)
     tokenizer = _tokenizer(source, adapter, wanted.trust_remote_code)
     plain = wanted.plain or _lacks_template(tokenizer, wanted)
     chat = ChatModel(model, tokenizer, template=wanted.template, plain=plain)
@@ -85,17 +84,6 @@ def recommended(model: Any) -> ChatSettings:
         return ChatSettings()
     found = {name: getattr(config, name, None) for name in OWN}
     return with_values(ChatSettings(), {n: v for n, v in found.items() if v is not None})
-
-
-def check_four_bit(device: str) -> None:
-    """Raises: ConfigError without a GPU, MissingExtraError without bitsandbytes."""
-    if device != "cuda":
-        raise ConfigError(
-            "--four-bit needs a GPU, and none is used here",
-            remedy="Leave --four-bit out: on a CPU the model is loaded in 16 or 32 bits.",
-        )
-    if find_spec("bitsandbytes") is None:
-        raise MissingExtraError("bitsandbytes", extra="quantized", purpose="--four-bit")
 
 
 def adapter_source(adapter: str) -> Source:
@@ -169,24 +157,3 @@ def _with_heads(wanted: Wanted, source: Source) -> tuple[ChatModel, ChatSettings
     own = ("beta", "top_k", "temperature", "max_new_tokens")
     values = {name: getattr(card, name) for name in own}
     return chat, with_values(ChatSettings(top_p=1.0), values)
-
-
-def _four_bit(wanted: Wanted, adapter: Source | None, device: torch.device) -> Any:
-    """NF4 with double quantisation; an adapter stays beside the weights."""
-    from luciola.models.quantization import load_quantised
-
-    if wanted.trust_remote_code:
-        raise ConfigError(
-            "a model that brings its own Python code is not loaded in four bits",
-            remedy="Leave --four-bit or --trust-remote-code out.",
-        )
-    model = load_quantised(wanted.model, "nf4", device)
-    if adapter is None:
-        return model
-    if hasattr(model, "peft_config"):
-        raise ConfigError(
-            f"{wanted.model} has an adapter already, which cannot be merged into four bits to make "
-            f"room for {wanted.adapter}",
-            remedy="Merge it first with luciola merge, or leave --four-bit out.",
-        )
-    return put_adapter(model, adapter.path).eval()

@@ -50,11 +50,9 @@ def introduction(
     config: PreferenceConfig, data: Comparisons, trainee: Trainee, world: World, folder: Path
 ) -> list[str]:
     """What is trained, on what, where and how: the first lines of every run."""
-    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} process{'es' * (world.size > 1)}"
     return [
-        f"training {trainee.count} of {config.model} on {data.num_training:,} comparisons on "
-        f"{device}{processes}, {trainee.precision}, {trainee.kind} rows, in {folder}",
+        f"training {trainee.count} of {config.model} on {data.num_training:,} comparisons "
+        f"{trainee.place(world)}, in {folder}",
         *world.notes,
         *data.notes,
     ]

@@ -23,7 +23,7 @@ from luciola.methods.comparing import Comparing
 from luciola.methods.comparison_runs import describe_run, introduction, plan_for, use_template
 from luciola.methods.comparisons import load_comparisons
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
-from luciola.methods.preparation import prepare, tokenizer_of
+from luciola.methods.preparation import check_device, prepare, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import silence_dropout
@@ -182,6 +182,7 @@ def run(
         fresh: begin again where the folder holds a run.
         show: progress on the terminal.
     """
+    check_device(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     data = load_comparisons(config, tokenizer, closed=False)

@@ -25,6 +25,7 @@ from luciola.methods.online.running import load_metric
 from luciola.methods.preparation import (
     Trainee,
     adapt,
+    check_device,
     choose_packing,
     compile_layers,
     load,
@@ -129,6 +130,7 @@ def run(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
+    check_device(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)
@@ -260,12 +262,9 @@ def introduction(
     folder: Path,
 ) -> list[str]:
     """What is trained, on what, where and how: the first lines of every run."""
-    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} process{'es' * (world.size > 1)}"
     lines = [
         f"training {trainee.count} of {config.model} with ILQL on "
-        f"{counted(len(logs.samples), 'sample')} on {device}{processes}, {trainee.precision}, "
-        f"{trainee.kind} rows, in {folder}",
+        f"{counted(len(logs.samples), 'sample')} {trainee.place(world)}, in {folder}",
         *world.notes,
         *logs.notes,
     ]

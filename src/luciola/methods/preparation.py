@@ -27,6 +27,7 @@ from luciola.models.adapters import (
     train_last_layers,
     trained_parameters,
 )
+from luciola.models.answering import best_device
 from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import adapt_classifier, whole_classifier
 from luciola.models.empty import empty_model
@@ -34,7 +35,7 @@ from luciola.models.load import load_model, load_tokenizer
 from luciola.models.new_tokens import grow, with_tokens
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
-from luciola.models.quantization import load_quantised
+from luciola.models.quantization import check_possible, load_quantised
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
 from luciola.models.virtual_tokens import has_virtual_tokens
@@ -74,6 +75,15 @@ class Trainee:
                 return str(name)
         return "its own"
 
+    def place(self, world: World) -> str:
+        """Where and how it trains, for the first line of a run."""
+        device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
+        processes = f"{world.size} process{'es' * (world.size > 1)}"
+        return (
+            f"on {device} in {processes}, {self.precision}, {self.kind} rows, "
+            f"{self.attention} attention"
+        )
+
 
 def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> Trainee:
     """Load the model and make it trainable as the recipe says.
@@ -95,6 +105,19 @@ def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> T
     parameters = trained_parameters(policy)
     count = count_parameters(policy)
     return Trainee(world.prepare(policy), parameters, count, precision, kind)
+
+
+def check_device(config: TrainingConfig) -> None:
+    """Refuse at once what the device of this machine cannot do.
+
+    Raises:
+        ConfigError: a GPU is asked for, or few bits, and there is none.
+        MissingExtraError: few bits without bitsandbytes.
+    """
+    device = best_device(config.device)
+    if config.quantisation != "none":
+        asking = "adapter=qlora" if config.adapter == "qlora" else f"quantize={config.quantize}"
+        check_possible(asking, device.type)
 
 
 def describe_plan(config: TrainingConfig, examples: Examples) -> str:

@@ -20,6 +20,7 @@ from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
     Trainee,
     adapt_scorer,
+    check_device,
     choose_packing,
     compile_layers,
     make_deterministic,
@@ -93,6 +94,7 @@ def run(
     """
     from luciola.models.load import load_tokenizer
 
+    check_device(config)
     tokenizer = load_tokenizer(config.model)
     config = within_context(config)
     data = load_comparisons(config, tokenizer, closed=True)

@@ -22,7 +22,7 @@ from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
-from luciola.methods.preparation import Trainee, describe_plan, prepare, tokenizer_of
+from luciola.methods.preparation import Trainee, check_device, describe_plan, prepare, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.stream import Plan, fingerprint, halved, lay_out, rows_from, share
 from luciola.models.batch import Batch
@@ -174,6 +174,7 @@ def run(
         fresh: begin again where the folder holds a run.
         show: progress on the terminal.
     """
+    check_device(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     examples = load_examples(config, tokenizer)
@@ -200,6 +201,7 @@ def train(
         name: of the run's folder under runs/, where the recipe names none.
         workers: processes that make rows ahead of the training step, for examples that take time.
     """
+    check_device(config)
     if dry_run:
         return Result(Path(), Path(), "dry run", text=describe_plan(config, examples))
 
@@ -255,12 +257,10 @@ def introduction(
 ) -> list[str]:
     """What is trained, on what, where and how: the first lines of every run."""
     figures = examples.statistics
-    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} process{'es' * (world.size > 1)}"
     return [
         f"training {trainee.count} of {config.model} on {figures.examples:,} examples "
-        f"({figures.trained:,} trained of {figures.tokens:,} tokens) on {device}{processes}, "
-        f"{trainee.precision}, {trainee.kind} rows, {trainee.attention} attention, in {folder}",
+        f"({figures.trained:,} trained of {figures.tokens:,} tokens) {trainee.place(world)}, "
+        f"in {folder}",
         *world.notes,
         *examples.notes,
         *figures.text().splitlines()[1:],

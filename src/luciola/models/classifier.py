@@ -20,6 +20,7 @@ from luciola.errors import ConfigError, ModelError
 from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.batch import Batch, logits_of
 from luciola.models.load import base_source, load_config, load_model
+from luciola.models.lora_targets import leave_out
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, Source, resolve
 from luciola.seeds import seed
@@ -235,6 +236,7 @@ def _wrapped(classifier: Any, settings: Any) -> Any:
     """
     import peft
 
+    leave_out(settings, classifier)
     settings.task_type = "SEQ_CLS"
     settings.modules_to_save = [HEAD]
     try:

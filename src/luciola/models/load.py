@@ -50,7 +50,7 @@ def load_tokenizer(
     return _load_tokenizer(source, trust_remote_code)
 
 
-def load_config(model: str | Path | Source) -> PretrainedConfig:
+def load_config(model: str | Path | Source, *, trust_remote_code: bool = False) -> PretrainedConfig:
     """The configuration of a model of transformers; of an adapter its base's.
 
     Raises: ModelError where it cannot be read.
@@ -61,7 +61,7 @@ def load_config(model: str | Path | Source) -> PretrainedConfig:
     offline = source.is_local or not hub.is_reachable(source.location)
     with _explaining("model", source, offline):
         return AutoConfig.from_pretrained(
-            source.location, local_files_only=offline, trust_remote_code=False
+            source.location, local_files_only=offline, trust_remote_code=trust_remote_code
         )
 
 
@@ -110,7 +110,7 @@ def load_model(
         )
         loaded = put_adapter(base, source.path)
     else:
-        loaded = _load_plain(source, dtype, attention, trust_remote_code)
+        loaded = load_plain(source, dtype, attention, trust_remote_code)
     loaded.to(device)
     return loaded.eval()
 
@@ -136,23 +136,24 @@ def _load_tokenizer(source: Source, trust_remote_code: bool) -> PreTrainedTokeni
         )
 
 
-def _load_plain(
-    source: Source, dtype: torch.dtype, attention: str, trust_remote_code: bool
+def load_plain(
+    source: Source, dtype: torch.dtype, attention: str, trust_remote_code: bool, **options: Any
 ) -> PreTrainedModel:
+    """A model's own files, without any adapter; `options` go to transformers.
+
+    Raises: ModelError as `load_model` does.
+    """
     from transformers import AutoConfig
 
     offline = source.is_local or not hub.is_reachable(source.location)
     if source.is_local:
         check_folder(source.path)
-    options: dict[str, Any] = {
-        "local_files_only": offline,
-        "trust_remote_code": trust_remote_code,
-    }
+    reading = {"local_files_only": offline, "trust_remote_code": trust_remote_code}
     with _explaining("model", source, offline):
-        config = AutoConfig.from_pretrained(source.location, **options)
+        config = AutoConfig.from_pretrained(source.location, **reading)
         _check_language_model(config, source)
         names = implementation.candidates(config, attention)
-        model, info = _load_with(names, source, dtype, options)
+        model, info = _load_with(names, source, dtype, reading | options)
     _check_complete(info["missing_keys"], source)
     with quiet():
         implementation.settle(model)

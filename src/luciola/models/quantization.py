@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from luciola.errors import ConfigError
-from luciola.models.load import base_source, put_adapter
-from luciola.models.quiet import quiet
+from luciola.errors import ConfigError, MissingExtraError
+from luciola.models.load import base_source, load_plain, put_adapter
 from luciola.models.source import ADAPTER, Source, resolve
 
 KINDS = ("nf4", "int8")
 
 
-def load_quantised(model: str, kind: str, device: torch.device, *, attention: str = "sdpa") -> Any:
-    """A causal language model whose linear layers are kept in few bits and compute in bfloat16;
-    with its adapter on, where the folder holds one.
+def load_quantised(
+    model: str | Source,
+    kind: str,
+    device: torch.device,
+    *,
+    attention: str = "sdpa",
+    compute: torch.dtype = torch.bfloat16,
+    adapter: Path | None = None,
+    trust_remote_code: bool = False,
+) -> Any:
+    """A causal language model whose linear layers are kept in few bits; with its adapter on, where
+    the folder holds one.
 
     Source of nf4 and its double quantisation: Dettmers et al. 2023, section 3,
     https://arxiv.org/abs/2305.14314; of int8: Dettmers et al. 2022,
@@ -28,38 +37,62 @@ def load_quantised(model: str, kind: str, device: torch.device, *, attention: st
     Args:
         kind: nf4 or int8.
         device: a GPU.
+        compute: type of the products.
+        adapter: folder of an adapter to put on it.
+        trust_remote_code: run Python code that comes with the model.
 
-    Raises: ConfigError without a GPU or the package, or for a GGUF file.
+    Raises:
+        ConfigError: without a GPU or the package, for a GGUF file, or for an adapter on top of one
+            that the model comes with.
+        ModelError: it cannot be loaded.
     """
-    check_possible(kind, device)
-    source = resolve(model)
+    check_possible(f"quantize={kind}", device.type)
+    source = model if isinstance(model, Source) else resolve(model)
     base = base_source(source)
     if base.gguf_file:
         raise ConfigError(
             f"{base.path} is a GGUF file, which is not quantised again",
             remedy="Give the folder or hub id of the original model.",
         )
-    loaded = _load(base, kind, device, attention)
-    if source.is_local and (source.path / ADAPTER).is_file():
-        loaded = put_adapter(loaded, source.path)
-    return loaded.eval()
-
-
-def check_possible(kind: str, device: torch.device) -> None:
-    """Raises: ConfigError without a GPU or bitsandbytes, saying which."""
-    if device.type != "cuda":
+    own = source.path if source.is_local and (source.path / ADAPTER).is_file() else None
+    if own is not None and adapter is not None:
         raise ConfigError(
-            f"quantize={kind} needs a CUDA GPU, and this run is on the {device.type}",
-            remedy="Take adapter=lora quantize=none, or run it on a machine with a GPU.",
+            f"{source.location} has an adapter already, which cannot be merged into few bits to "
+            f"make room for {adapter}",
+            remedy="Merge it first with luciola merge, or load the model whole.",
         )
+    options = {
+        "quantization_config": settings_of(kind, compute),
+        "device_map": {"": device.index or 0},
+    }
+    # With int8 it says at every product that bfloat16 becomes float16 inside.
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
+    loaded: Any = load_plain(base, compute, attention, trust_remote_code, **options)
+    loaded = _norms_in_float32(loaded)
+    folder = own or adapter
+    return (loaded if folder is None else put_adapter(loaded, folder)).eval()
+
+
+def check_possible(
+    setting: str,
+    device: str,
+    *,
+    remedy: str = "Take adapter=lora quantize=none, or run it on a machine with a GPU.",
+) -> None:
+    """Raises: ConfigError without a GPU, MissingExtraError without bitsandbytes.
+
+    Args:
+        setting: what asks for few bits.
+        device: cpu or cuda, which the model would be on.
+        remedy: what to do without a GPU.
+    """
+    if device != "cuda":
+        raise ConfigError(f"{setting} needs a CUDA GPU, and none is used here", remedy=remedy)
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise ConfigError(
-            f"quantize={kind} needs the package bitsandbytes, which is not installed",
-            remedy="Install it with `pip install 'luciola[quantized]'`.",
-        )
+        raise MissingExtraError("bitsandbytes", extra="quantized", purpose=setting)
 
 
-def settings_of(kind: str) -> Any:
+def settings_of(kind: str, compute: torch.dtype = torch.bfloat16) -> Any:
     """What transformers is told."""
     from transformers import BitsAndBytesConfig
 
@@ -69,28 +102,8 @@ def settings_of(kind: str) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_compute_dtype=compute,
     )
-
-
-def _load(base: Source, kind: str, device: torch.device, attention: str) -> Any:
-    from transformers import AutoModelForCausalLM
-
-    from luciola.models.attention import register
-
-    register()
-    # With int8 it says at every product that bfloat16 becomes float16 inside.
-    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
-    with quiet(downloads=True):
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            base.location,
-            dtype=torch.bfloat16,
-            quantization_config=settings_of(kind),
-            device_map={"": device.index or 0},
-            attn_implementation=attention,
-            local_files_only=base.is_local,
-        )
-    return _norms_in_float32(loaded)
 
 
 def _norms_in_float32(model: nn.Module) -> nn.Module:

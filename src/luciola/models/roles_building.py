@@ -13,6 +13,7 @@ from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError, ModelError
 from luciola.models.actor_critic import CRITIC, REFERENCE, ActorCritic, body_of, silence_dropout
 from luciola.models.adapter_kinds import low_rank_settings
+from luciola.models.lora_targets import leave_out
 from luciola.models.quiet import quiet
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.seeds import seed
@@ -140,7 +141,9 @@ def _add_adapters(
             values = get_peft_model_state_dict(model, adapter_name=active)
             set_peft_model_state_dict(model, values, adapter_name=REFERENCE)
         if critic == "separate":
-            model.add_adapter(CRITIC, _critic_settings(model.peft_config[active], lora))
+            settings = _critic_settings(model.peft_config[active], lora)
+            leave_out(settings, model.get_base_model())
+            model.add_adapter(CRITIC, settings)
             added.append(f".{CRITIC}.")
         model.set_adapter(active)
     for name, parameter in model.named_parameters():

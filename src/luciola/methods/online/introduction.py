@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.preparing import Config
 from luciola.methods.online.prompts import Prompts
@@ -22,12 +20,10 @@ def introduction(
     iterations: int,
 ) -> list[str]:
     """What is trained, on what, where and how: the first lines of every run."""
-    device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-    processes = f" in {world.size} process{'es' * (world.size > 1)}"
     lines = [
         f"training {trainee.count} of {config.model} with {algorithm_for(config).name.upper()} on "
         f"{len(prompts):,} prompts, {iterations:,} iterations of {config.rollouts} answers, "
-        f"on {device}{processes}, {trainee.precision}, {trainee.kind} rows, in {folder}",
+        f"{trainee.place(world)}, in {folder}",
         *world.notes,
     ]
     if prompts.too_long:

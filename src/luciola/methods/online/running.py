@@ -23,7 +23,7 @@ from luciola.methods.online.introduction import introduction, plan_text
 from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
-from luciola.methods.preparation import tokenizer_of
+from luciola.methods.preparation import check_device, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
@@ -110,6 +110,7 @@ def run(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
+    check_device(config)
     algorithm = algorithm_for(config)
     tokenizer = tokenizer_of(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)
