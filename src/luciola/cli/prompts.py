@@ -72,6 +72,9 @@ def prompts(
     embeddings: Annotated[
         str, typer.Option("--embeddings", help="Folder in which vectors are kept.")
     ] = "",
+    corenlp: Annotated[
+        str, typer.Option("--corenlp", help="Words from this CoreNLP server: http://localhost:9000")
+    ] = "",
     tokenizer: Annotated[
         str, typer.Option("--tokenizer", help="Count with this model folder or tiktoken encoding.")
     ] = "",
@@ -112,7 +115,7 @@ def prompts(
     asked = _with_predictions(opened[0].questions, predictions)
     if way.shots:
         opened.append(open_dataset(pool, needs_query=True))
-    place = _databases(databases, tables, opened)
+    place = _databases(databases, tables, opened, corenlp)
     _tell_of_differences(place, asked)
     if way.shots:
         examples = opened[1].questions
@@ -141,17 +144,20 @@ def _check_zero_shot(
         )
 
 
-def _databases(folder: str, tables: str, opened: Sequence[Dataset]) -> Databases:
+def _databases(folder: str, tables: str, opened: Sequence[Dataset], corenlp: str) -> Databases:
     """Those that are named; without a folder, those of the data sets, the questions' own first."""
+    from luciola.sql.dail.corenlp import CoreNlp
     from luciola.sql.dail.databases import Databases
+    from luciola.sql.dail.lemmas import analyse as by_rules
     from luciola.sql.dail.tables import read_tables
 
+    analyse = CoreNlp(corenlp) if corenlp else by_rules
     if folder:
-        return Databases(folder, read_tables(tables) if tables else {})
+        return Databases(folder, read_tables(tables) if tables else {}, analyse=analyse)
     folders = [opened[0].place(), *(each.databases for each in opened[1:] if each.databases)]
     files = [Path(tables)] if tables else [each.tables for each in opened if each.tables]
     listed = {name: entry for file in reversed(files) for name, entry in read_tables(file).items()}
-    return Databases(list(dict.fromkeys(folders)), listed)
+    return Databases(list(dict.fromkeys(folders)), listed, analyse=analyse)
 
 
 def _with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]:

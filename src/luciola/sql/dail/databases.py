@@ -12,8 +12,8 @@ from pathlib import Path
 from luciola.errors import DatabaseError
 from luciola.sql.dail.cells import DatabaseCells
 from luciola.sql.dail.facts import SchemaFacts, read_facts
-from luciola.sql.dail.lemmas import lemmas, words
-from luciola.sql.dail.linking import link, mask
+from luciola.sql.dail.lemmas import Analyse, analyse
+from luciola.sql.dail.linking import LinkedSchema, link, mask
 from luciola.sql.dail.skeleton import skeleton
 from luciola.sql.dail.tables import ListedSchema, listed
 
@@ -21,16 +21,21 @@ from luciola.sql.dail.tables import ListedSchema, listed
 class Databases:
     """The databases of one or more folders, the first that has a name counts.
 
-    A schema that `tables` lacks is taken from the file itself.
+    A schema that `tables` lacks is taken from the file itself; `analyse` makes words and lemmas of
+    questions and names.
     """
 
     def __init__(
         self,
         folder: str | Path | Sequence[str | Path],
         tables: Mapping[str, ListedSchema] | None = None,
+        *,
+        analyse: Analyse = analyse,
     ) -> None:
         several = [folder] if isinstance(folder, str | Path) else folder
         self.folders = tuple(Path(one) for one in several)
+        self._analyse = analyse
+        self._linked: dict[str, LinkedSchema] = {}
         self._schemas = dict(tables or {})
         self._facts: dict[str, SchemaFacts] = {}
         self._cells: dict[str, DatabaseCells | None] = {}
@@ -64,8 +69,10 @@ class Databases:
 
     def masked(self, db_id: str, question: str) -> str:
         """The question without what names this database's schema and cells, in lower case."""
-        found = words(question)
-        return mask(found, link(lemmas(found), self.schema(db_id).linked, self._cells_of(db_id)))
+        words, lemmas = self._analyse(question)
+        if db_id not in self._linked:
+            self._linked[db_id] = self.schema(db_id).linked(self._analyse)
+        return mask(words, link(lemmas, self._linked[db_id], self._cells_of(db_id)))
 
     def skeleton(self, db_id: str, sql: str) -> str:
         """The skeleton of a query on this database."""

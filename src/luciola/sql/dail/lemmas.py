@@ -7,9 +7,14 @@ plurals, common verb forms and a few irregular words, so that some masks differ 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from luciola.sql.words import singular
+
+Analysis = tuple[Sequence[str], Sequence[str]]
+"""The words and marks of a text, and the lemma of each, all in lower case."""
+Analyse = Callable[[str], Analysis]
 
 WORD = re.compile(
     r"""
@@ -38,6 +43,12 @@ IRREGULAR = {
     "this news series species status address": "",
 }
 LEMMAS = {form: lemma or form for forms, lemma in IRREGULAR.items() for form in forms.split()}
+
+
+def analyse(text: str) -> Analysis:
+    """Words and lemmas by the rules here; `luciola.sql.dail.corenlp` asks a server instead."""
+    found = words(text)
+    return found, lemmas(found)
 
 
 def words(text: str) -> list[str]:

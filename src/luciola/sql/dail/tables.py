@@ -15,7 +15,7 @@ from typing import Any
 
 from luciola.errors import DataError
 from luciola.sql.dail.facts import SchemaFacts
-from luciola.sql.dail.lemmas import lemmas, words
+from luciola.sql.dail.lemmas import Analyse
 from luciola.sql.dail.linking import LinkedSchema
 from luciola.sql.dail.skeleton import Names
 
@@ -35,12 +35,12 @@ class ListedSchema:
     def names(self) -> Names:
         return Names(self.tables, tuple(column for _, column in self.columns))
 
-    @cached_property
-    def linked(self) -> LinkedSchema:
+    def linked(self, analyse: Analyse) -> LinkedSchema:
+        """The names for people as lemmas."""
         return LinkedSchema(
-            columns=tuple(_lemma_text(name) for name in self.shown_columns),
+            columns=tuple(" ".join(analyse(name)[1]) for name in self.shown_columns),
             types=self.types,
-            tables=tuple(_lemma_text(name) for name in self.shown_tables),
+            tables=tuple(" ".join(analyse(name)[1]) for name in self.shown_tables),
         )
 
 
@@ -106,7 +106,3 @@ def _schema(entry: Mapping[str, Any]) -> ListedSchema:
 
 def _spoken(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _lemma_text(name: str) -> str:
-    return " ".join(lemmas(words(name)))
