@@ -93,6 +93,10 @@ class OnlineConfig(TrainingConfig):
             raise SettingError(("rollouts",), f"must be a multiple of answers={self.answers}")
         if self.max_new_tokens >= self.max_length:
             raise SettingError(("max_new_tokens",), f"leaves no room in {self.max_length} tokens")
+        if (self.patience or self.metric) and not self.eval_prompts:
+            name = "patience" if self.patience else "metric"
+            remedy = "Give eval_prompts=FILE."
+            raise SettingError((name,), "has no answers to judge", remedy=remedy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +156,17 @@ class GroupConfig(OnlineConfig):
     loss_weights: Literal["token", "sequence", "constant"] = "token"
     """What counts alike in the loss: tokens, answers, or each token over max_new_tokens."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.answers == 1 and self.compares_answers:
+            remedy = "Take answers=4 or more."
+            raise SettingError(("answers",), "must be compared with others, got 1", remedy=remedy)
+
+    @property
+    def compares_answers(self) -> bool:
+        """The baseline of an answer is made of the others to its prompt."""
+        return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class GrpoConfig(GroupConfig):
@@ -171,3 +186,8 @@ class RlooConfig(GroupConfig):
     """Answers to each prompt."""
     baseline: Literal["leave-one-out", "batch"] = "leave-one-out"
     """The other answers to the prompt, or all tokens of the iteration (REINFORCE++)."""
+
+    @property
+    def compares_answers(self) -> bool:
+        """Not where the whole batch is the baseline."""
+        return self.baseline == "leave-one-out"

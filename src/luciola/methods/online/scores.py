@@ -14,7 +14,10 @@ from luciola.objectives.moments import RunningMoments, shape_scores
 def shaped_scores(
     experience: Experience, config: OnlineConfig, moments: RunningMoments
 ) -> tuple[Tensor, RunningMoments]:
-    """Scores (B,) or (B, T): scaled, clipped, missing ends punished; and the moments after them."""
+    """Scores (B,) or (B, T): scaled, clipped, missing ends punished; and the moments after them.
+
+    Where tokens are scored, cells without one stay 0: they would count as centred scores.
+    """
     scores = experience.scores
     used = None
     if config.score_scaling != "none":
@@ -22,6 +25,8 @@ def shaped_scores(
         used = moments = moments.merged(seen)
     center = config.score_scaling == "normalize"
     shaped = shape_scores(scores, used, center=center, clip=config.score_clip or None)
+    if shaped.ndim == 2:
+        shaped = shaped.masked_fill(~experience.mask, 0.0)
     if not config.missing_end_penalty:
         return shaped, moments
     if shaped.ndim == 1:
