@@ -74,7 +74,7 @@ def _lines(study: Study, points: list[Forecast]) -> Iterator[str]:
     tokens = sum(each.tokens for each in left)
     cost = sum(each.cost for each in left)
     yield f"left: {len(left)} points, {tokens:,} tokens" + (f", {cost:.2f} at most" * bool(cost))
-    if (seconds := _seconds(points, count)) is not None:
+    if left and (seconds := _seconds(points, count)) is not None:
         yield f"about {clock(seconds)} by the pace of what is done"
 
 

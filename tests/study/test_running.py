@@ -1,0 +1,243 @@
+"""A study from its grid to its results, with a model whose answers are written down."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from luciola.config.study import StudyConfig, StudyModel
+from luciola.errors import ConfigError
+from luciola.specialist.study.forecast import forecast
+from luciola.specialist.study.grid import Point
+from luciola.specialist.study.results import Result
+from luciola.specialist.study.running import Study, report_only, run
+from luciola.sql.asking.model import Answers, Progress, Sampling
+
+StudyOf = Callable[..., StudyConfig]
+FEW = {"representations": ["CR_P"], "shots": [2], "organizations": ["DAIL_O"]}
+
+
+@pytest.fixture(autouse=True)
+def no_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures take seconds, and have tests of their own."""
+    monkeypatch.setattr("luciola.specialist.study.report._draw", lambda *given: set())
+
+
+def results(config: StudyConfig) -> dict[str, Result]:
+    return {result.point.way: result for result in Study(config).results()}
+
+
+def test_every_point_is_asked_and_judged(study_of: StudyOf, scripted: Any) -> None:
+    """The model knows what is asked with CREATE TABLE; `SELECT 77` is right nowhere."""
+    config = study_of()
+    said = run(config, scripted(lambda prompt: "CREATE" in prompt).opened, show=False)
+    found = results(config)
+    assert {way: result.share("ex") for way, result in found.items()} == {"TR_P": 0.0, "CR_P": 1.0}
+    assert found["CR_P"].share("em") == 1.0
+    assert found["TR_P"].share("valid") == 1.0
+    assert found["CR_P"].by_level("ex") == {"easy": 1.0, "medium": 1.0, "hard": 1.0}
+    assert "best is CR_P with EX 100.0%" in said
+
+
+def test_nothing_is_asked_twice(study_of: StudyOf, scripted: Any) -> None:
+    first, second = scripted(), scripted()
+    run(study_of(), first.opened, show=False)
+    run(study_of(), second.opened, show=False)
+    assert (len(first.asked), len(second.asked)) == (12, 0)
+
+
+def test_a_stopped_study_goes_on_where_it_was(study_of: StudyOf, scripted: Any) -> None:
+    def knows(prompt: str) -> bool:
+        if "CREATE" in prompt:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        run(study_of(), scripted(knows).opened, show=False)
+    assert list(results(study_of())) == ["TR_P"]
+    again = scripted()
+    run(study_of(), again.opened, show=False)
+    assert all("CREATE" in prompt for prompt in again.asked)
+    assert list(results(study_of())) == ["TR_P", "CR_P"]
+
+
+def test_a_torn_result_is_made_anew(study_of: StudyOf, scripted: Any) -> None:
+    run(study_of(), scripted().opened, show=False)
+    path = Study(study_of()).path_of(Point("m", "TR_P", False, "plain"))
+    path.write_text(path.read_text()[:200])
+    again = scripted()
+    run(study_of(), again.opened, show=False)
+    assert len(again.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("settings", "points"),
+    [
+        ({"seed": 1}, 2),
+        ({"max_tokens": 50}, 2),
+        ({"original": True}, 2),
+        ({"limit": 3}, 2),
+        ({"similarity": "minilm"}, 0),
+        ({"models": [{"model": "m", "url": "http://localhost:2/v1"}]}, 2),
+        ({"models": [{"model": "m", "url": "http://localhost:1/v1", "name": "other"}]}, 0),
+        ({"grids": [{"representations": ["TR_P", "AS_P"]}]}, 1),
+    ],
+)
+def test_only_what_decides_a_result_makes_it_new(
+    study_of: StudyOf, scripted: Any, settings: dict[str, Any], points: int
+) -> None:
+    """Without examples, how they are compared decides nothing; nor does a model's name."""
+    run(study_of(), scripted().opened, show=False)
+    assert len(Study(study_of(**settings)).unfinished()) == points
+
+
+def test_a_changed_database_is_asked_anew(study_of: StudyOf, scripted: Any, zoo: Path) -> None:
+    run(study_of(), scripted().opened, show=False)
+    file = zoo / "database" / "zoo" / "zoo.sqlite"
+    file.write_bytes(file.read_bytes() + b"\0" * 4096)
+    assert len(Study(study_of()).unfinished()) == 2
+
+
+def test_dail_selection_compares_with_the_models_own_first_answers(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    """A first answer that counts makes the example that counts the nearest."""
+    config = study_of(grids=[{**FEW, "selections": ["DAIL_S"], "shots": [1]}])
+    model = scripted()
+    run(config, model.opened, show=False)
+    found = results(config)
+    assert list(found) == ["CR_P 1 x MQS_S DAIL_O", "CR_P 1 x DAIL_S DAIL_O"]
+    assert found["CR_P 1 x DAIL_S DAIL_O"].examples == 1
+    lion = [prompt for prompt in model.asked if "a lion?" in prompt]
+    assert "SELECT name FROM keeper WHERE age > 33" in lion[1]
+
+
+def test_a_context_that_is_too_short_shows_fewer_examples(
+    study_of: StudyOf, scripted: Any, tmp_path: Path
+) -> None:
+    from support import build_tokenizer
+
+    build_tokenizer().save_pretrained(tmp_path / "tokenizer")
+    place = {"model": "m", "url": "http://localhost:1/v1", "tokenizer": str(tmp_path / "tokenizer")}
+    grids = [{**FEW, "organizations": ["FI_O"], "selections": ["RANDOM"]}]
+    for context, examples in ((10**6, 2), (650, 0)):
+        config = study_of(models=[{**place, "context": context}], grids=grids, limit=1)
+        run(config, scripted().opened, show=False)
+        assert [result.examples for result in results(config).values()] == [examples]
+
+
+def test_votes_are_drawn_and_counted(study_of: StudyOf, scripted: Any) -> None:
+    config = study_of(grids=[{"representations": ["TR_P"], "votes": [1, 3]}])
+    model = scripted()
+    run(config, model.opened, show=False)
+    assert [(s.answers, s.temperature) for s in model.samplings] == [(1, 0.0), (3, 1.0)]
+    assert results(config)["TR_P 3 votes"].share("ex") == 1.0
+
+
+class Silent:
+    """A server that answers the first question of each point alone."""
+
+    name = "silent"
+
+    def answer(
+        self, prompts: Sequence[str], sampling: Sampling, progress: Progress | None = None
+    ) -> list[Answers]:
+        first = Answers(("SELECT count(*) FROM keeper",), 10, 5)
+        return [first, *(Answers((), 0, 0, error="busy") for _ in prompts[1:])]
+
+
+def test_questions_without_an_answer_are_wrong_and_asked_again(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    config = study_of(grids=[{"representations": ["TR_P"]}])
+    run(config, lambda model, study: Silent(), show=False)
+    (found,) = results(config).values()
+    assert (found.failed, found.prompt_tokens) == (5, 10)
+    assert found.share("ex") == pytest.approx(1 / 6)
+    assert len(Study(config).unfinished()) == 1
+    run(config, scripted().opened, show=False)
+    assert results(config)["TR_P"].share("ex") == 1.0
+
+
+def test_costs_are_those_of_the_tokens(study_of: StudyOf, scripted: Any) -> None:
+    priced = {"model": "m", "url": "http://localhost:1/v1", "answer_price": 2e6}
+    config = study_of(models=[priced], grids=[{"representations": ["TR_P"]}])
+    run(config, scripted().opened, show=False)
+    assert results(config)["TR_P"].cost == pytest.approx(6 * 5 * 2)
+
+
+def test_the_raw_model_is_stopped_where_its_sql_ends(study_of: StudyOf, scripted: Any) -> None:
+    raw = {"model": "m", "url": "http://localhost:1/v1", "raw": True}
+    model = scripted()
+    run(study_of(models=[raw]), model.opened, show=False)
+    assert model.samplings[0].stop == (";", "\n\n", "/*")
+
+
+def test_the_forecast_asks_nothing(study_of: StudyOf, scripted: Any) -> None:
+    priced = {"model": "m", "url": "http://localhost:1/v1", "answer_price": 1.0}
+    config = study_of(models=[priced], grids=[{**FEW, "shots": [0, 2]}], max_tokens=100)
+    text = forecast(config)
+    assert "3 points, 1 of them for the first answers of others; 6 questions" in text
+    assert "m CR_P 2 x DAIL_S DAIL_O" in text
+    assert text.count("about ") == 3
+    assert "left: 3 points" in text
+    assert not Path(config.out).exists()
+    run(config, scripted().opened, show=False)
+    assert forecast(config).count("  done") == 3
+
+
+def test_the_report_has_every_point_and_comparison(study_of: StudyOf, scripted: Any) -> None:
+    config = study_of(grids=[{"representations": ["TR_P"], "foreign_keys": ["with", "without"]}])
+    run(config, scripted(lambda prompt: "foreign keys" in prompt).opened, show=False)
+    whole = json.loads(Path(config.out, "results.json").read_text())
+    assert [point["way"] for point in whole["points"]] == ["TR_P+FK", "TR_P"]
+    (found,) = whole["comparisons"]
+    assert (found["what"], found["ex"]["gained"], found["ex"]["p"]) == ("foreign keys", 6, 2 / 64)
+    with Path(config.out, "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["representation"], row["ex"]) for row in rows] == [
+        ("TR_P", "1.0"),
+        ("TR_P", "0.0"),
+    ]
+    text = Path(config.out, "report.md").read_text()
+    assert "| m | TR_P+FK | TR_P | +100.0 |" in text
+
+
+def test_the_report_can_be_written_anew(study_of: StudyOf, scripted: Any) -> None:
+    run(study_of(), scripted().opened, show=False)
+    page = Path(study_of().out, "report.html")
+    page.unlink()
+    assert "2 of 2 points" in report_only(study_of())
+    assert page.is_file()
+    with pytest.raises(ConfigError, match="no results of this grid"):
+        report_only(study_of(seed=5))
+
+
+def test_a_folder_with_something_else_is_left_alone(study_of: StudyOf, scripted: Any) -> None:
+    config = study_of()
+    Path(config.out).mkdir()
+    Path(config.out, "thesis.txt").write_text("precious")
+    with pytest.raises(ConfigError, match="something else than a study"):
+        run(config, scripted().opened, show=False)
+
+
+def test_the_model_is_opened_once_and_only_where_it_is_needed(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    opened: list[str] = []
+
+    def opener(model: StudyModel, config: StudyConfig) -> Any:
+        opened.append(model.label)
+        return scripted()
+
+    place = {"model": "m", "url": "http://localhost:1/v1"}
+    both = study_of(models=[{**place, "name": "a"}, {**place, "model": "n", "name": "b"}])
+    run(replace(both, models=both.models[:1]), opener, show=False)
+    run(both, opener, show=False)
+    assert opened == ["a", "b"]
