@@ -104,6 +104,18 @@ def test_what_cannot_be_taught_is_left_out_and_counted(renderer: Renderer, shop:
     assert "pairs.jsonl:3: has 8" in found.notes[1]
 
 
+def test_how_many_see_a_part_of_the_schema_is_said(renderer: Renderer, shop: Path) -> None:
+    """One letter more than the others, so that CREATE TABLE of the shop goes."""
+    whole = examples(renderer, shop, [HOW_MANY])
+    room = int((~whole.source.tokens(0, 0).trained).sum())
+    rows = [HOW_MANY, (HOW_MANY[0] + "!", HOW_MANY[1])]
+    found = examples(renderer, shop, rows, max_length=room * 4 // 3)
+    assert prompt_room(room * 4 // 3) == room
+    assert "CREATE TABLE city" in parts(renderer, found, 0)[0]
+    assert "CREATE TABLE city" not in parts(renderer, found, 1)[0]
+    assert found.notes[1] == f"1 of them with a part of their schema, to fit {room} tokens"
+
+
 def test_if_none_is_left_the_first_reason_is_said(renderer: Renderer, shop: Path) -> None:
     with pytest.raises(DataError, match=r"pairs\.jsonl: no pair can be put in prompt=CR_P; .* fit"):
         examples(renderer, shop, [HOW_MANY], max_length=64)

@@ -60,6 +60,9 @@ def make_completions(
             path=config.pairs,
         )
     notes = [f"{config.pairs}: {len(pairs):,} pairs of question and SQL in {expertise.prompt}"]
+    if lesson.num_partial:
+        room = f"{prompt_room(config.max_length):,} tokens"
+        notes.append(f"{lesson.num_partial:,} of them with a part of their schema, to fit {room}")
     if lesson.left_out:
         notes.append(f"{len(lesson.left_out):,} of them left out: {lesson.reasons}")
     return Examples(
@@ -90,6 +93,11 @@ class Lesson:
         self.left_out: list[str] = []
         self._read: dict[str, Represented] = {}
         self._schemas: dict[str, Schema] = {}
+
+    @property
+    def num_partial(self) -> int:
+        """Pairs whose prompt shows a part of the schema."""
+        return sum(read.num_partial for read in self._read.values())
 
     @property
     def reasons(self) -> str:

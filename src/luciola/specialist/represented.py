@@ -18,7 +18,7 @@ from luciola.specialist.form import Form, UnusableError
 from luciola.sql.dail.facts import SchemaFacts, read_facts
 from luciola.sql.dail.representation import Representation
 from luciola.sql.prompt import schema_text
-from luciola.sql.prune import prune
+from luciola.sql.prune import most_relevant
 from luciola.sql.schema import Schema, read_schema
 from luciola.types import Completion, Conversation, Origin
 
@@ -30,7 +30,7 @@ SMALLEST = 8
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Represented:
     """One database, read once.
 
@@ -41,6 +41,7 @@ class Represented:
         form: how the model reads it.
         room: tokens that a prompt may have.
         count_tokens: of a text.
+        num_partial: questions so far that were shown a part of the schema.
     """
 
     database: str
@@ -49,6 +50,7 @@ class Represented:
     form: Form
     room: int
     count_tokens: Callable[[str], int]
+    num_partial: int = 0
 
     @classmethod
     def of(
@@ -108,6 +110,7 @@ class Represented:
         for facts in self._smaller(question, self.room / size):
             prompt = self.chosen.prompt(facts, question)
             if len(self.form.ids(prompt)) <= self.room:
+                self.num_partial += 1
                 return prompt
         raise UnusableError(
             f"a question about {self.database} takes {len(self.form.ids(prompt))} tokens in "
@@ -129,8 +132,8 @@ class Represented:
         """Ever fewer tables, those that fit the question best."""
         budget = share * self.count_tokens(schema_text(self._schema))
         while budget >= SMALLEST:
-            pruned = prune(self._schema, question, (), int(budget), self.count_tokens)
-            yield part_of(self.facts, pruned)
+            part = most_relevant(self._schema, question, (), int(budget), self.count_tokens)
+            yield part_of(self.facts, part)
             budget *= SHRINK
 
 

@@ -49,6 +49,22 @@ def prune(
         budget: tokens of `schema_text(result, types=types)`.
         count_tokens: tokens of a text.
     """
+    pruned = most_relevant(schema, question, mentions, budget, count_tokens, types=types)
+    if pruned is not schema:
+        log.info("%s", _what_is_left_out(schema, pruned))
+    return pruned
+
+
+def most_relevant(
+    schema: Schema,
+    question: str,
+    mentions: Sequence[Mention],
+    budget: int,
+    count_tokens: Callable[[str], int],
+    *,
+    types: bool = False,
+) -> Schema:
+    """As `prune`, for those who try several budgets: nothing is logged."""
     if count_tokens(schema_text(schema, types=types)) <= budget:
         return schema
     scores = relevance(schema, question, mentions)
@@ -59,9 +75,7 @@ def prune(
         if room.take(index, narrow=scores.tables[index] > 0):
             for other in between:
                 room.take(other, narrow=True)
-    pruned = room.schema()
-    log.info("%s", _what_is_left_out(schema, pruned))
-    return pruned
+    return room.schema()
 
 
 class _Room:
