@@ -61,7 +61,9 @@ class Costs:
         words = [f"{self.prompts:,} prompts"]
         words += [f"{self.cached:,} kept from before"] if self.cached else []
         words += [f"{self.prompt_tokens:,} tokens read, {self.answer_tokens:,} written"]
-        words += [f"cost {self.money:.4f}"] if self.money else []
+        words += (
+            [f"cost {self.money:{'.4f' if self.money >= 0.01 else '.2g'}}"] if self.money else []
+        )
         words += [f"{self.uncounted:,} without a count of tokens"] if self.uncounted else []
         return ", ".join(words)
 
