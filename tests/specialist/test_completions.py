@@ -117,8 +117,11 @@ def test_how_many_see_a_part_of_the_schema_is_said(renderer: Renderer, shop: Pat
 
 
 def test_if_none_is_left_the_first_reason_is_said(renderer: Renderer, shop: Path) -> None:
-    with pytest.raises(DataError, match=r"pairs\.jsonl: no pair can be put in prompt=CR_P; .* fit"):
+    with pytest.raises(
+        DataError, match=r"pairs\.jsonl: no pair can be put in prompt=CR_P; .* fit"
+    ) as raised:
         examples(renderer, shop, [HOW_MANY], max_length=64)
+    assert "fit into max_length=64" in str(raised.value)
 
 
 def write_other(path: Path) -> Path:

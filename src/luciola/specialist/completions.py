@@ -58,6 +58,8 @@ def make_completions(
         raise DataError(
             f"no pair can be put in prompt={config.prompt}; the first: {lesson.left_out[0]}",
             path=config.pairs,
+            remedy="Queries begin with SELECT, and prompt and answer fit into "
+            f"max_length={config.max_length}; a schema that is too long fits with prompt=house.",
         )
     notes = [f"{config.pairs}: {len(pairs):,} pairs of question and SQL in {expertise.prompt}"]
     if lesson.num_partial:
