@@ -76,7 +76,9 @@ def connect_sqlite(path: Path) -> sqlite3.Connection:
     connection would leave `-wal` and `-shm` files behind, or fail in a folder it cannot write to.
     """
     options = "mode=ro&immutable=1" if is_idle_wal(path) else "mode=ro"
-    connection = sqlite3.connect(f"{path.as_uri()}?{options}", uri=True, check_same_thread=False)
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}", uri=True, check_same_thread=False
+    )
     connection.isolation_level = None
     connection.text_factory = lambda raw: raw.decode("utf-8", "ignore")
     connection.execute("PRAGMA query_only=1")

@@ -68,27 +68,31 @@ def checked(entry: Entry, keys: Sequence[str] = KEYS, *, path: str | Path | None
 def _fault_of(key: str, entry: Entry) -> str | None:
     values = entry[key]
     if key in ("column_names_original", "column_names"):
-        tables = len(entry.get("table_names_original") or entry.get("table_names") or [])
+        tables = len(_list(entry, "table_names_original" if "orig" in key else "table_names"))
         return next((f"has {v!r}" for v in values if not _is_column(v, tables)), None)
     if key == "foreign_keys":
-        columns = len(entry.get("column_names_original") or [])
+        columns = _list(entry, "column_names_original")
         return next((f"has {v!r}" for v in values if not _is_key(v, columns)), None)
     return next((f"has {v!r}" for v in values if not isinstance(v, str)), None)
+
+
+def _list(entry: Entry, key: str) -> list[Any]:
+    value = entry.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _is_column(value: Any, tables: int) -> bool:
     """[number of its table, name]"""
     pair = isinstance(value, list) and len(value) == 2
-    return pair and _is_index(value[0], tables, first=-1) and isinstance(value[1], str)
+    return pair and type(value[0]) is int and -1 <= value[0] < tables and isinstance(value[1], str)
 
 
-def _is_key(value: Any, columns: int) -> bool:
+def _is_key(value: Any, columns: list[Any]) -> bool:
+    """[number of a column, number of the other], neither of them `*`"""
     pair = isinstance(value, list) and len(value) == 2
-    return pair and all(_is_index(end, columns, first=1) for end in value)
-
-
-def _is_index(value: Any, count: int, *, first: int) -> bool:
-    return type(value) is int and first <= value < count
+    return pair and all(
+        type(end) is int and 0 <= end < len(columns) and columns[end][0] >= 0 for end in value
+    )
 
 
 def _length_fault(entry: Entry, keys: Sequence[str]) -> str | None:

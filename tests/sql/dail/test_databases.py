@@ -82,7 +82,7 @@ def test_what_tables_json_names_and_the_database_lacks(folder: Path) -> None:
     assert differences(schema, smaller) == ["Shop.Town", "Shop.unit price"]
 
 
-@pytest.mark.parametrize("text", ["{", '[{"db_id": "a"}]', "[3]"])
+@pytest.mark.parametrize("text", ["{", '[{"db": "a"}]', "[3]"])
 def test_a_broken_tables_json_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "tables.json"
     path.write_text(text, encoding="utf-8")

@@ -6,18 +6,18 @@ Linking reads the names for people (`table_names`, `column_names`), skeletons th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from luciola.errors import DataError
 from luciola.sql.dail.facts import SchemaFacts
 from luciola.sql.dail.lemmas import Analyse
 from luciola.sql.dail.linking import LinkedSchema
 from luciola.sql.dail.skeleton import Names
+from luciola.sql.listing import NAMES, SPOKEN, Entry, fault, read_listing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,19 @@ class ListedSchema:
 
 
 def read_tables(path: str | Path) -> dict[str, ListedSchema]:
-    """The schemas of a tables.json by their `db_id`.
+    """The schemas of a tables.json by their `db_id`; entries that lack something are left out.
+
+    A database without an entry is read from its own file, so that its prompts can be made.
 
     Raises: DataError where the file is none.
     """
-    try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-        found = [_schema(entry) for entry in entries]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise DataError(
-            f"is no tables.json: {type(error).__name__} {error}",
-            path=path,
-            remedy="Give Spider's tables.json, a list of entries with db_id and column_names.",
-        ) from error
-    return {schema.db_id: schema for schema in found}
+    found = {}
+    for db_id, entry in read_listing(path).items():
+        if (problem := fault(entry, (*NAMES, *SPOKEN))) is not None:
+            log.warning("%s: the entry %r %s; its database is read instead", path, db_id, problem)
+        else:
+            found[db_id] = _schema(entry)
+    return found
 
 
 def listed(db_id: str, facts: SchemaFacts) -> ListedSchema:
@@ -89,7 +86,7 @@ def differences(schema: ListedSchema, facts: SchemaFacts) -> list[str]:
     ]
 
 
-def _schema(entry: Mapping[str, Any]) -> ListedSchema:
+def _schema(entry: Entry) -> ListedSchema:
     tables = tuple(entry["table_names_original"])
     return ListedSchema(
         db_id=entry["db_id"],

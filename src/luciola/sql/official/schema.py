@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from luciola.errors import DatabaseError, DataError
-from luciola.sql.database import connect_sqlite
+from luciola.errors import DatabaseError
+from luciola.sql.database import checked_file, connect_sqlite
 from luciola.sql.identifier import quoted
+from luciola.sql.listing import NAMES, Entry, checked, read_listing
 
 ALL = "__all__"
+NEEDED = (*NAMES, "foreign_keys")
+"""What of an entry of tables.json the official evaluator reads."""
 Equal = Mapping[str, str]
 """From a column to the first column of its group of foreign keys."""
 
@@ -44,7 +45,7 @@ def from_sqlite(path: Path, equal: Equal) -> Schema:
     Raises: DatabaseError where the file cannot be read.
     """
     try:
-        with contextlib.closing(connect_sqlite(path)) as connection:
+        with contextlib.closing(connect_sqlite(checked_file(path))) as connection:
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
             found = {
                 str(name).lower(): [
@@ -58,8 +59,12 @@ def from_sqlite(path: Path, equal: Equal) -> Schema:
     return Schema(found, equal)
 
 
-def from_entry(entry: Mapping[str, Any]) -> Schema:
-    """The schema of one entry of tables.json."""
+def from_entry(entry: Entry) -> Schema:
+    """The schema of one entry of tables.json.
+
+    Raises: DataError where the entry lacks something.
+    """
+    checked(entry, NEEDED)
     tables = [name.lower() for name in entry["table_names_original"]]
     columns: dict[str, list[str]] = {table: [] for table in tables}
     for table, column in entry["column_names_original"]:
@@ -68,12 +73,15 @@ def from_entry(entry: Mapping[str, Any]) -> Schema:
     return Schema(columns, equal_columns(entry))
 
 
-def equal_columns(entry: Mapping[str, Any]) -> dict[str, str]:
+def equal_columns(entry: Entry) -> dict[str, str]:
     """Each column of a foreign key, and the column of smallest index in its group.
 
     Groups are made by walking over the keys once; two groups that a later key joins stay apart, as
     in the official evaluator.
+
+    Raises: DataError where the entry lacks something.
     """
+    checked(entry, NEEDED)
     tables = entry["table_names_original"]
     names = [
         column_id(tables[table], column) if table >= 0 else ALL
@@ -88,17 +96,9 @@ def equal_columns(entry: Mapping[str, Any]) -> dict[str, str]:
     return {names[index]: names[min(group)] for group in groups for index in sorted(group)}
 
 
-def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+def read_tables(path: Path) -> dict[str, Entry]:
     """The entries of a file tables.json by database.
 
     Raises: DataError where it is not such a file.
     """
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {entry["db_id"]: entry for entry in entries}
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"is no list of schemas with db_id: {error}", path=path, remedy="Give a tables.json."
-        ) from error
+    return read_listing(path)
