@@ -31,17 +31,12 @@ STYLE: Any = {  # keys that matplotlib knows
     "axes.edgecolor": "#888888",
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.8,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 5.5,
-    "errorbar.capsize": 2.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
     "svg.hashsalt": "luciola",
 }
 
 
 def panels(
-    titles: Sequence[str], *, width: float = 3.7, height: float = 3.3
+    titles: Sequence[str], *, width: float = 3.8, height: float = 3.3
 ) -> tuple[Figure, list[Axes]]:
     """A figure with a panel for each title, in inches each.
 
@@ -53,7 +48,7 @@ def panels(
     except ImportError:
         purpose = "drawing the figures of a study"
         raise MissingExtraError("matplotlib", extra="study", purpose=purpose) from None
-    across = min(ACROSS, len(titles))
+    across = 2 if len(titles) == 4 else min(ACROSS, len(titles))
     down = -(-len(titles) // across)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width * across, height * down), layout="constrained")

@@ -13,9 +13,10 @@ from luciola.config.study import StudyConfig
 from luciola.config.write import as_mapping
 from luciola.errors import MissingExtraError
 from luciola.runs.atomic import write_atomically
-from luciola.specialist.study import figures, paper
+from luciola.specialist.study import curves, efficiency, figures, paper
 from luciola.specialist.study.comparisons import REFERENCES, Comparison, comparisons
 from luciola.specialist.study.grid import Plan
+from luciola.specialist.study.marks import models_of
 from luciola.specialist.study.material import Material
 from luciola.specialist.study.page import Section, page
 from luciola.specialist.study.panels import save
@@ -28,6 +29,7 @@ from luciola.specialist.study.tables import (
     paper_tables,
     points_table,
 )
+from luciola.sql.official.hardness import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,9 +64,9 @@ def _draw(folder: Path, results: Sequence[Result], found: Sequence[Comparison]) 
         "representations": lambda: figures.representations(results),
         "foreign-keys": lambda: figures.effects(found, "foreign keys", paper.keys_effect()),
         "rule": lambda: figures.effects(found, "rule", paper.rule_effect()),
-        "selection": lambda: figures.by_shots(results, "selection"),
-        "organization": lambda: figures.by_shots(results, "organization"),
-        "tokens": lambda: figures.tokens(results),
+        "selection": lambda: curves.by_shots(results, "selection"),
+        "organization": lambda: curves.by_shots(results, "organization"),
+        "tokens": lambda: efficiency.tokens(results),
         "hardness": lambda: figures.hardness(results),
     }
     drawn: set[str] = set()
@@ -161,11 +163,12 @@ def _facts(
     found: Sequence[Comparison],
 ) -> list[str]:
     levels = Counter(level or "unknown" for level in material.levels)
-    parts = ", ".join(f"{count} {level}" for level, count in sorted(levels.items()))
+    ordered = [level for level in (*LEVELS, "unknown") if levels[level]]
+    parts = ", ".join(f"{levels[level]} {level}" for level in ordered)
     facts = [
         f"{len(material.questions)} questions of {config.questions} ({parts}), "
         f"{len({asked.db_id for asked in material.questions})} databases.",
-        f"{len(results)} of {len(plan.points)} points are finished; {plan.summary()}.",
+        f"{plan.summary()}; {len(results)} are finished.",
         "EX: the result is that of the gold query, on one database. EM: Spider's exact set match, "
         "which asks for gold's style as well.",
         f"{len(found)} comparisons were made; p is of McNemar's exact test, p (Holm) is corrected "
@@ -214,7 +217,7 @@ def _json(config: StudyConfig, results: Sequence[Result], found: Sequence[Compar
 
 def _said(folder: Path, plan: Plan, results: Sequence[Result]) -> str:
     lines = [f"{folder / 'report.html'}: {len(results)} of {len(plan.points)} points"]
-    for model in figures.models_of(results):
+    for model in models_of(results):
         own = [r for r in results if r.point.model == model and r.share("ex") is not None]
         if own:
             best = max(own, key=lambda r: r.share("ex") or 0.0)
