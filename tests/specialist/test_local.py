@@ -145,6 +145,15 @@ def test_an_adapter_changes_the_answers(folder: Path, tmp_path: Path) -> None:
     assert with_adapter.name == f"{folder} with {tmp_path / 'adapter'}"
 
 
+def test_a_model_without_a_chat_template_must_be_asked_raw(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "base", context=128)
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="has no chat template") as caught:
+        LocalModel(folder, device="cpu").answer(["a"], SHORT)
+    assert "--raw" in str(caught.value.remedy)
+    assert LocalModel(folder, device="cpu", raw=True).answer(["a"], SHORT)[0].texts
+
+
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nowhere"):
         LocalModel(tmp_path / "nowhere")

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from luciola.conversation.render import Renderer
+from luciola.errors import ModelError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
 from luciola.models.source import resolve
@@ -67,12 +68,11 @@ class LocalModel:
             [_version(model), _version(adapter) if adapter else "", f"raw={raw}"]
         )
         place = best_device(device)
-        own = adapter is not None and any(Path(adapter).glob("tokenizer*"))
-        self.tokenizer = load_tokenizer(adapter if own and adapter else model)
+        folder = resolve(adapter).path if adapter else None
+        own = folder is not None and any(folder.glob("tokenizer*"))  # it may know new tokens
+        self.tokenizer = load_tokenizer(folder if own and folder else model)
         self.renderer = Renderer(self.tokenizer)
-        loaded: Any = load_for_answers(
-            str(model), place, adapter=Path(adapter) if adapter else None
-        )
+        loaded: Any = load_for_answers(str(model), place, adapter=folder)
         self.context = context_length(loaded)
         self.rows = batch or ROWS[place.type]
         self.tokens = _tokens_that_fit(loaded, place)
@@ -101,6 +101,11 @@ class LocalModel:
     def _ids(self, prompt: str) -> list[int]:
         if self.raw:
             return self.renderer.text_prompt_ids(prompt)
+        if not self.tokenizer.chat_template:
+            raise ModelError(
+                f"{self.name} has no chat template, so it cannot be asked as a chat model",
+                remedy="Let it go on from the prompts as they stand: --raw, or raw=True.",
+            )
         return self.renderer.prompt_ids([Message("user", prompt)])
 
     def _too_long(self, ids: Sequence[int], sampling: Sampling) -> str:

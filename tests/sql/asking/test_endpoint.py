@@ -220,6 +220,32 @@ def test_what_asking_again_would_not_change_is_asked_once(
     assert len(server.bodies) == 1
 
 
+def test_halves_of_characters_and_terminal_commands_do_no_harm(server: Any, words: Any) -> None:
+    """Both come in JSON's escapes; the one could not be written, the other would be obeyed."""
+    server.reply = lambda body: (
+        (200, words.chat("SELECT '\ud83d'"))
+        if words.asked(body) == "a"
+        else (400, words.error("\x1b[2Jgone\ud83d"))
+    )
+    good, bad = Endpoint(server.url, "m", concurrency=1).answer(["a", "b"], ONE)
+    assert good.texts == ("SELECT '?'",)
+    assert bad.error == "answered 400: ?[2Jgone?"
+
+
+def test_a_pause_of_nothing_is_lengthened_all_the_same(
+    server: Any, words: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least half of 0.2 s, whatever the server says."""
+    monkeypatch.setattr("luciola.sql.asking.exchange.FIRST_PAUSE_S", 0.2)
+    server.reply = lambda body: (
+        (429, words.error("busy"), {"Retry-After": "0"})
+        if len(server.bodies) == 1
+        else words.echo(body)
+    )
+    Endpoint(server.url, "m").answer(["a"], ONE)
+    assert server.times[1] - server.times[0] >= 0.1
+
+
 def test_content_in_parts_is_read(server: Any, words: Any) -> None:
     parts = [{"type": "text", "text": "SELECT"}, {"type": "text", "text": " 1"}]
     server.reply = lambda body: (200, words.chat(parts))
@@ -372,6 +398,7 @@ def test_tokens_per_minute_are_counted_as_the_server_counts(server: Any) -> None
         ("localhost:8000", "is no address of a server"),
         ("http://", "is no address of a server"),
         ("http://a:b", "is no address of a server"),
+        ("http://höst/v1", "is no address of a server"),
         ("https://me:secret@host/v1", "the address of host holds a password"),
     ],
 )

@@ -42,7 +42,7 @@ def shown(url: str) -> str:
 def _checked(url: str) -> SplitResult:
     try:
         parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isascii()
         _ = parts.port  # a ValueError where it is no number
     except ValueError:
         usable = False

@@ -138,7 +138,7 @@ class Exchange:
         server = self.server
         try:
             received = post(server.url, body, server.key, timeout_s=server.timeout_s)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnicodeError) as error:  # the last from a host's name
             reason = getattr(error, "reason", None) or error
             return Reply(problem=f"cannot be reached: {reason or type(error).__name__}")
         received = replace(received, text=server.hiding_key(received.text))
@@ -188,13 +188,12 @@ class Exchange:
         Raises: EndpointError where the server wants to be left alone for very long.
         """
         log.info("%s %s", shown(self.server.url), found.problem)
-        if found.pause_s is None:
-            share = 0.5 + seed("back-off", prompt, number) / 2**63  # not all at once
-            rest(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * share, stop)
-        elif found.pause_s > LONGEST_WISH_S:
-            raise self._ended(found.problem, f"It answers again in {found.pause_s:,.0f} s.")
-        else:
-            self.pace.pause(found.pause_s)
+        wish = found.pause_s or 0.0
+        if wish > LONGEST_WISH_S:
+            raise self._ended(found.problem, f"It answers again in {wish:,.0f} s.")
+        self.pace.pause(wish)
+        share = 0.5 + seed("back-off", prompt, number) / 2**63  # not all at once
+        rest(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * share, stop)
 
 
 def _simpler(dialect: Dialect, received: Received, wanted: int) -> Dialect | None:

@@ -141,7 +141,7 @@ def _text(choice: Any, chat: bool) -> tuple[str, str, bool]:
         return "", f"refused to answer: {cut(str(refusal))!r}", True
     text = _joined(message.get("content"))
     if text.strip():
-        return text, "", False
+        return text.encode(errors="replace").decode(), "", False  # halves of characters
     if ending == "length":
         return "", "used all tokens of the answer before it said anything", True
     return "", "answered with an empty text", False
@@ -179,6 +179,6 @@ def _json(text: str) -> Any:
 
 
 def cut(text: str, length: int = 300) -> str:
-    """The text in one line of limited length."""
-    line = " ".join(text.split())
+    """The text in one line of limited length, of which a terminal understands no commands."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
     return line if len(line) <= length else line[: length - 1] + "…"
