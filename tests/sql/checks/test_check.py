@@ -236,6 +236,8 @@ def test_spiders_gold_file_of_the_training_part_belongs_to_both_files(tmp_path: 
     assert check_dataset(tmp_path).findings == ()
     gold.write_text("SELECT city FROM shop\tshop\n", encoding="utf-8")
     assert [each.kind for each in check_dataset(tmp_path).findings] == ["gold file"]
+    whole = check_dataset(f"{tmp_path}:train")
+    assert (whole.splits, [each.kind for each in whole.findings]) == ({"train": 2}, ["gold file"])
 
 
 def test_questions_that_two_splits_share(folder: Folder) -> None:

@@ -13,7 +13,7 @@ from luciola.sql.checks.queries import Progress, query_findings
 from luciola.sql.checks.questions import Part, gold_files, read_part, shared_questions
 from luciola.sql.checks.schemas import entry_findings, style_findings
 from luciola.sql.dail.databases import Databases
-from luciola.sql.datasets.dataset import all_splits, split_path
+from luciola.sql.datasets.dataset import all_splits, choose_split, split_path
 from luciola.sql.datasets.layout import Split
 from luciola.sql.listing import Entry, read_listing
 
@@ -82,14 +82,10 @@ def check_dataset(
 def _splits(path: str | Path, databases: str, tables: str) -> tuple[Path, tuple[Split, ...]]:
     """Raises: DataError where a split that is named is not there, or none has databases."""
     folder, named = split_path(path)
-    if not folder.exists():
-        raise DataError("there is no such folder or file", path=folder)
-    splits = all_splits(folder)
-    if named:
-        splits = tuple(split for split in splits if split.name == named)
-        if not splits:
-            known = ", ".join(split.name for split in all_splits(folder))
-            raise DataError(f"has no split {named!r}; it has {known}", path=folder)
+    if named or not folder.exists():
+        splits: tuple[Split, ...] = (choose_split(folder, named)[0],)
+    else:
+        splits = all_splits(folder)
     splits = tuple(_placed(split, databases, tables) for split in splits)
     if not any(split.databases for split in splits):
         raise DataError(

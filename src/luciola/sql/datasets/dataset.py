@@ -76,7 +76,7 @@ def open_dataset(path: str | Path, split: str = "", *, needs_query: bool = False
     Raises: DataError naming what was looked for and where.
     """
     place, named = split_path(path)
-    part, names = _chosen(place, split or named)
+    part, names = choose_split(place, split or named)
     rows = [row for file in part.files for row in read_rows(file)]
     known = database_names(part.databases) if part.databases else []
     only = known[0] if len(known) == 1 else ""
@@ -104,7 +104,7 @@ def database_folder(place: str | Path) -> Path:
     if not folder.is_dir() or (not split and database_names(folder)):
         return folder
     try:
-        parts = (_chosen(folder, split)[0],) if split else splits(folder)
+        parts = (choose_split(folder, split)[0],) if split else splits(folder)
     except DataError:
         return folder
     found = {part.databases for part in parts if part.databases is not None}
@@ -125,7 +125,11 @@ def all_splits(folder: Path) -> tuple[Split, ...]:
     return splits(folder) if folder.is_dir() else (file_split(folder),)
 
 
-def _chosen(place: Path, wanted: str) -> tuple[Split, tuple[str, ...]]:
+def choose_split(place: Path, wanted: str) -> tuple[Split, tuple[str, ...]]:
+    """The split of that name, or the only one, and the names of all.
+
+    Raises: DataError where there is nothing, no such split, or several and none is named.
+    """
     if not place.exists():
         raise DataError(
             "there is no such folder or file",
