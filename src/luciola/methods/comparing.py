@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import nn
 
-from luciola.errors import DataError
-from luciola.methods.base import Plain
-from luciola.methods.comparisons import fingerprint
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
-from luciola.methods.stream import halved
+from luciola.methods.planned import Planned
 from luciola.training.method import Term
 from luciola.training.step import Sums
-from luciola.training.world import World
 
 
-class Comparing(Plain):
+class Comparing(Planned):
     """Training on the comparisons of a plan; the loss is the subclass's.
 
     Args:
@@ -28,29 +21,8 @@ class Comparing(Plain):
         world: the processes.
     """
 
-    def __init__(self, roles: nn.Module, plan: ComparisonPlan, world: World) -> None:
-        super().__init__(roles)
-        self.plan = plan
-        self.world = world
-        self.position = 0
-        self._fingerprint = fingerprint(plan.data)
-
-    def next_step(self) -> list[ComparisonBatch] | None:
-        """The micro-batches of the next step."""
-        if self.position >= len(self.plan):
-            return None
-        batches = self.plan.step(self.position)
-        self.position += 1
-        return batches
-
-    def halve(self) -> list[ComparisonBatch] | None:
-        """The last step again, in rows half as long; a comparison's answers stay together."""
-        batches = self.plan.step(self.position - 1)
-        capacity = halved((one.batch.ids.numel(), one.comparisons) for one in batches)
-        if capacity is None:
-            return None
-        self.plan = replace(self.plan, capacity=capacity)
-        return self.plan.step(self.position - 1)
+    plan: ComparisonPlan
+    data_name = "comparisons"
 
     def weights(self, batch: ComparisonBatch) -> dict[str, float]:
         """Comparisons divide the loss; all tokens are counted for the speed."""
@@ -80,31 +52,3 @@ class Comparing(Plain):
             sums.add(self.loss(batch))
         means = self.world.means(sums.terms, totals)
         return {f"eval/{name}": value for name, value in means.items()}
-
-    def describe(self, batches: Sequence[ComparisonBatch]) -> str:
-        """File and line of the comparisons in these micro-batches."""
-        origins = [origin for batch in batches for origin in batch.origins]
-        shown = ", ".join(origins[:4])
-        return shown if len(origins) <= 4 else f"{shown} and {len(origins) - 4} more"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The position in the data, and which data they are."""
-        return {
-            "position": self.position,
-            "data": self._fingerprint,
-            "micro_tokens": self.plan.capacity,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position.
-
-        Raises: DataError if the comparisons are not those that the run began with.
-        """
-        if state["data"] != self._fingerprint:
-            raise DataError(
-                "the comparisons have changed since this run began",
-                remedy="Put the old data back to go on, or begin again with --fresh.",
-            )
-        self.position = state["position"]
-        capacity = state.get("micro_tokens", self.plan.capacity)
-        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))

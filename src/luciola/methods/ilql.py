@@ -9,18 +9,15 @@ models, rewards per token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from luciola.config.ilql import IlqlConfig
-from luciola.errors import DataError
-from luciola.methods.base import Plain
 from luciola.methods.logged import LoggedBatch, LoggedPlan
-from luciola.methods.stream import halved
+from luciola.methods.planned import Planned
 from luciola.models.q_heads import QHeads
 from luciola.objectives.ilql import Ilql as Losses
 from luciola.objectives.ilql import ilql_loss, synchronise
@@ -34,7 +31,7 @@ class Judge(Protocol):
     def figures(self) -> dict[str, float]: ...
 
 
-class Ilql(Plain):
+class Ilql(Planned):
     """ILQL over the samples of a plan.
 
     Args:
@@ -45,6 +42,9 @@ class Ilql(Plain):
         judge: of the evaluations; None: there are none.
     """
 
+    plan: LoggedPlan
+    data_name = "samples"
+
     def __init__(
         self,
         roles: nn.Module,
@@ -53,13 +53,9 @@ class Ilql(Plain):
         config: IlqlConfig,
         judge: Judge | None = None,
     ) -> None:
-        super().__init__(roles)
-        self.plan = plan
-        self.world = world
+        super().__init__(roles, plan, world)
         self.config = config
         self.answers = judge
-        self.position = 0
-        self._fingerprint = plan.logs.fingerprint()
 
     @property
     def heads(self) -> QHeads:
@@ -67,23 +63,6 @@ class Ilql(Plain):
         heads = self.world.unwrap(self.roles).heads
         assert isinstance(heads, QHeads)
         return heads
-
-    def next_step(self) -> list[LoggedBatch] | None:
-        """The micro-batches of the next step."""
-        if self.position >= len(self.plan):
-            return None
-        batches = self.plan.step(self.position)
-        self.position += 1
-        return batches
-
-    def halve(self) -> list[LoggedBatch] | None:
-        """The last step again, in rows half as long."""
-        batches = self.plan.step(self.position - 1)
-        capacity = halved((one.batch.ids.numel(), len(one.origins)) for one in batches)
-        if capacity is None:
-            return None
-        self.plan = replace(self.plan, capacity=capacity)
-        return self.plan.step(self.position - 1)
 
     def weights(self, batch: LoggedBatch) -> dict[str, float]:
         """Actions divide every loss; all tokens are counted for the speed."""
@@ -136,35 +115,13 @@ class Ilql(Plain):
         """The last weights are the result: there is no loss to choose by."""
         return None
 
-    def describe(self, batches: Sequence[LoggedBatch]) -> str:
-        """File and line of the samples in these micro-batches."""
-        origins = [origin for batch in batches for origin in batch.origins]
-        shown = ", ".join(origins[:4])
-        return shown if len(origins) <= 4 else f"{shown} and {len(origins) - 4} more"
-
     def state_dict(self) -> dict[str, Any]:
         """The position in the data, which data they are, and the targets."""
-        targets = self.heads.target_q_heads.state_dict()
-        return {
-            "position": self.position,
-            "data": self._fingerprint,
-            "targets": targets,
-            "micro_tokens": self.plan.capacity,
-        }
+        return {**super().state_dict(), "targets": self.heads.target_q_heads.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position.
-
-        Raises: DataError if the samples are not those that the run began with.
-        """
-        if state["data"] != self._fingerprint:
-            raise DataError(
-                "the samples have changed since this run began",
-                remedy="Put the old data back to go on, or begin again with --fresh.",
-            )
-        self.position = state["position"]
-        capacity = state.get("micro_tokens", self.plan.capacity)
-        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))
+        """Go on from a position."""
+        super().load_state_dict(state)
         with torch.no_grad():
             self.heads.target_q_heads.load_state_dict(state["targets"])
 

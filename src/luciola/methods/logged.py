@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from luciola.config.ilql import IlqlConfig
@@ -21,6 +21,7 @@ from luciola.data.readers.source import data_files, rows_of_file
 from luciola.data.rows import Row
 from luciola.data.summary import counted
 from luciola.errors import DataError
+from luciola.methods.epochs import Epochs
 from luciola.methods.examples import Order
 from luciola.methods.stream import Kind, lay_out, share
 from luciola.models.batch import Batch
@@ -166,7 +167,7 @@ class LoggedBatch:
 
 
 @dataclass(frozen=True)
-class LoggedPlan:
+class LoggedPlan(Epochs):
     """The micro-batches of every step of a run, for one of its processes.
 
     Args:
@@ -189,19 +190,17 @@ class LoggedPlan:
     rank: int = 0
     size: int = 1
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in one pass; the last may be smaller than `batch`."""
-        return math.ceil(len(self.logs.order(0)) / self.batch)
+    def taken(self, epoch: int) -> NDArray[np.int64]:
+        """As the logs say."""
+        return self.logs.order(epoch)
 
-    def __len__(self) -> int:
-        steps = max(1, round(self.epochs * self.steps_per_epoch))
-        return min(steps, self.max_steps) if self.max_steps else steps
+    def fingerprint(self) -> str:
+        """A hash of samples and rewards."""
+        return self.logs.fingerprint()
 
     def step(self, step: int) -> list[LoggedBatch]:
         """This process's micro-batches of a step; as many as every other process has."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        numbers = self.logs.order(epoch)[index * self.batch : (index + 1) * self.batch]
+        numbers = self.numbers(step)
         samples = [self.logs.samples[n] for n in numbers]
         rewards = [self.logs.rewards[n] for n in numbers]
         rows = share(lay_out(samples, self.kind, self.capacity), self.rank, self.size)

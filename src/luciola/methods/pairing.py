@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, combinations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from luciola.data.grouping import grouped_rows
 from luciola.data.rows import Row
-from luciola.methods.comparisons import Comparison, Comparisons
+from luciola.methods.comparisons import Comparison, Comparisons, fingerprint
+from luciola.methods.epochs import Epochs
 from luciola.methods.stream import Kind, share
 from luciola.models.batch import Batch
 from luciola.models.scorer import at_ends
@@ -47,7 +50,7 @@ class ComparisonBatch:
 
 
 @dataclass(frozen=True)
-class ComparisonPlan:
+class ComparisonPlan(Epochs):
     """The micro-batches of every step of a run, for one of its processes.
 
     Args:
@@ -72,19 +75,13 @@ class ComparisonPlan:
     rank: int = 0
     size: int = 1
 
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.data.order(0)) / self.batch)
+    def taken(self, epoch: int) -> NDArray[np.int64]:
+        """As the data say."""
+        return self.data.order(epoch)
 
-    def __len__(self) -> int:
-        steps = max(1, round(self.epochs * self.steps_per_epoch))
-        return min(steps, self.max_steps) if self.max_steps else steps
-
-    def numbers(self, step: int) -> list[int]:
-        """The comparisons of a step, over all processes."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        chosen = self.data.order(epoch)[index * self.batch : (index + 1) * self.batch]
-        return [int(number) for number in chosen]
+    def fingerprint(self) -> str:
+        """A hash of the comparisons."""
+        return fingerprint(self.data)
 
     def step(self, step: int) -> list[ComparisonBatch]:
         """This process's micro-batches of a step."""

@@ -6,7 +6,6 @@ The method, and the way from its recipe to a run. Pre-training is the same metho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,12 @@ from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping
 from luciola.conversation.template import load_template
 from luciola.data.rows import Row
-from luciola.errors import DataError
-from luciola.methods.base import Plain
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
+from luciola.methods.planned import Planned, some_of
 from luciola.methods.preparation import Trainee, check_device, describe_plan, prepare, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
-from luciola.methods.stream import Plan, fingerprint, halved, lay_out, rows_from, share
+from luciola.methods.stream import Plan, halved, lay_out, rows_from, share
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
 from luciola.models.save import save_model
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Sft(Plain):
+class Sft(Planned):
     """Fine-tuning on the rows of a plan.
 
     Args:
@@ -49,6 +47,8 @@ class Sft(Plain):
         workers: processes that make rows ahead of the training step.
     """
 
+    plan: Plan
+
     def __init__(
         self,
         roles: nn.Module,
@@ -58,14 +58,10 @@ class Sft(Plain):
         eval_rows: Sequence[Row] = (),
         workers: int = 0,
     ) -> None:
-        super().__init__(roles)
-        self.plan = plan
-        self.world = world
+        super().__init__(roles, plan, world)
         self.eval_rows = share(eval_rows, world.rank, world.size) if eval_rows else []
         self.workers = workers
-        self.position = 0
         self._rows: Iterator[list[Row]] | None = None
-        self._fingerprint: str | None = None
 
     def next_step(self) -> list[Batch] | None:
         """The micro-batches of the next step."""
@@ -83,9 +79,13 @@ class Sft(Plain):
         capacity = halved((row.num_tokens, len(row.examples)) for row in rows)
         if capacity is None:
             return None
-        self.plan = replace(self.plan, capacity=capacity)
-        self._rows = None
+        self.limit(capacity)
         return [Batch.of(row, self.world.device) for row in self.plan[self.position - 1]]
+
+    def limit(self, capacity: int) -> None:
+        """From now on rows have at most `capacity` tokens; those made ahead are thrown away."""
+        super().limit(capacity)
+        self._rows = None
 
     def weights(self, batch: Batch) -> dict[str, float]:
         """Trained tokens divide the loss; all tokens are counted for the speed.
@@ -123,34 +123,7 @@ class Sft(Plain):
     def describe(self, batches: Sequence[Batch]) -> str:
         """File and line of the examples in these micro-batches of the last step."""
         samples = self.plan.samples(self.position - 1)
-        origins = [str(samples[i].origin) for batch in batches for i in batch.examples]
-        shown = ", ".join(origins[:4])
-        return shown if len(origins) <= 4 else f"{shown} and {len(origins) - 4} more"
-
-    def state_dict(self) -> dict[str, Any]:
-        """The position in the data, and which data they are."""
-        capacity = self.plan.capacity
-        return {"position": self.position, "data": self._data(), "micro_tokens": capacity}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a position.
-
-        Raises: DataError if the examples are not those that the run began with.
-        """
-        if state["data"] != self._data():
-            raise DataError(
-                "the training data have changed since this run began",
-                remedy="Put the old data back to go on, or begin again with --fresh.",
-            )
-        self.position = state["position"]
-        capacity = state.get("micro_tokens", self.plan.capacity)
-        self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))
-        self._rows = None
-
-    def _data(self) -> str:
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint(self.plan.source)
-        return self._fingerprint
+        return some_of(str(samples[i].origin) for batch in batches for i in batch.examples)
 
 
 def sft(**settings: Any) -> Result:

@@ -7,7 +7,6 @@ talking.
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from luciola.data.prefixes import shared_prefixes
 from luciola.data.rows import Row, Tree, packed_rows, padded_rows, tree_rows
+from luciola.methods.epochs import Epochs
 from luciola.types import Tokens
 
 Kind = Literal["padded", "packed", "tree"]
@@ -48,7 +48,7 @@ class Rendered:
 
 
 @dataclass(frozen=True)
-class Plan(Dataset[list[Row]]):
+class Plan(Epochs, Dataset[list[Row]]):
     """The rows of every step of a run, for one of its processes.
 
     Args:
@@ -72,26 +72,24 @@ class Plan(Dataset[list[Row]]):
     rank: int = 0
     size: int = 1
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in one pass; the last may be smaller than `batch`."""
-        return math.ceil(len(self.order(0)) / self.batch)
-
-    def __len__(self) -> int:
-        steps = max(1, round(self.epochs * self.steps_per_epoch))
-        return min(steps, self.max_steps) if self.max_steps else steps
+    def taken(self, epoch: int) -> NDArray[np.int64]:
+        """As `order` says."""
+        return self.order(epoch)
 
     def samples(self, step: int) -> list[Tokens]:
         """The examples of a step, over all processes."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        chosen = self.order(epoch)[index * self.batch : (index + 1) * self.batch]
-        return [self.source.tokens(int(i), epoch) for i in chosen]
+        epoch = self.epoch_of(step)
+        return [self.source.tokens(number, epoch) for number in self.numbers(step)]
 
     def __getitem__(self, step: int) -> list[Row]:
         if step >= len(self):
             raise IndexError(step)
         rows = lay_out(self.samples(step), self.kind, self.capacity)
         return share(rows, self.rank, self.size)
+
+    def fingerprint(self) -> str:
+        """A hash of the examples."""
+        return fingerprint(self.source)
 
 
 def fingerprint(source: Source) -> str:
