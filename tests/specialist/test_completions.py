@@ -113,6 +113,7 @@ def test_how_many_see_a_part_of_the_schema_is_said(renderer: Renderer, shop: Pat
     assert prompt_room(room * 4 // 3) == room
     assert "CREATE TABLE city" in parts(renderer, found, 0)[0]
     assert "CREATE TABLE city" not in parts(renderer, found, 1)[0]
+    assert found.source.tokens(0, 0).prefix > found.source.tokens(1, 0).prefix == 0
     assert found.notes[1] == f"1 of them with a part of their schema, to fit {room} tokens"
 
 

@@ -69,11 +69,15 @@ def test_create_table_texts_stay_whole(read: Reads) -> None:
     assert "CREATE TABLE shop" not in prompt
 
 
-def test_keys_to_tables_that_are_left_out_go_with_them(read: Reads) -> None:
+def test_columns_and_keys_that_are_left_out_are_gone(read: Reads) -> None:
     facts = read("TR_P").facts
     assert facts.foreign_keys == ("shop.city_id=city.None",)
     both = Schema("sqlite", (CITY, KEYS_OF_SHOP))
     assert part_of(facts, both).foreign_keys == facts.foreign_keys
+    assert [table.columns for table in part_of(facts, both).tables] == [
+        ("id", "name"),
+        ("id", "city_id"),
+    ]
     assert part_of(facts, Schema("sqlite", (CITY,))).foreign_keys == ()
     assert part_of(facts, Schema("sqlite", (KEYS_OF_SHOP,))).foreign_keys == ()
 
