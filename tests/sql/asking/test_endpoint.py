@@ -246,6 +246,20 @@ def test_a_pause_of_nothing_is_lengthened_all_the_same(
     assert server.times[1] - server.times[0] >= 0.1
 
 
+def test_a_problem_that_all_prompts_share_is_told_once_in_a_while(
+    server: Any,
+    words: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("luciola.sql.asking.exchange.LONGEST_PAUSE_S", 0.01)
+    server.reply = lambda body: (500, "") if len(server.bodies) < 20 else words.echo(body)
+    Endpoint(server.url, "m", tries=20).answer(["a", "b", "c"], ONE)
+    assert len(caplog.records) == 1
+    assert "it is asked again" in caplog.text
+
+
 def test_content_in_parts_is_read(server: Any, words: Any) -> None:
     parts = [{"type": "text", "text": "SELECT"}, {"type": "text", "text": " 1"}]
     server.reply = lambda body: (200, words.chat(parts))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 
@@ -36,6 +37,7 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 LONGEST_WISH_S = 600.0
 """A server that wants to be left alone for longer ends the run."""
+SAY_EVERY_S = 10.0
 LETTERS_PER_TOKEN = 3
 """Guess for rate limits, before the server has counted."""
 CHECK = "Look into the server's log, and check the address and the model's name."
@@ -75,6 +77,7 @@ class Exchange:
         self.server = server
         self.pace = pace
         self.dialect = Dialect()
+        self._said = -SAY_EVERY_S
 
     def ask(
         self, prompt: str, sampling: Sampling, stop: threading.Event, *, before: int = 0
@@ -140,7 +143,8 @@ class Exchange:
             received = post(server.url, body, server.key, timeout_s=server.timeout_s)
         except (OSError, HTTPException, UnicodeError) as error:  # the last from a host's name
             reason = getattr(error, "reason", None) or error
-            return Reply(problem=f"cannot be reached: {reason or type(error).__name__}")
+            words = getattr(reason, "strerror", None) or reason or type(error).__name__
+            return Reply(problem=f"cannot be reached: {words}")
         received = replace(received, text=server.hiding_key(received.text))
         if received.status == 200:
             reply = read_reply(received.text, chat=server.chat)
@@ -182,12 +186,19 @@ class Exchange:
     def _ended(self, problem: str, remedy: str) -> EndpointError:
         return EndpointError(f"{shown(self.server.url)} {problem}", remedy=remedy)
 
+    def _say(self, problem: str) -> None:
+        """Tell of a problem that may pass, now and then: many prompts have the same one."""
+        now = time.monotonic()
+        level = logging.INFO if now - self._said >= SAY_EVERY_S else logging.DEBUG
+        self._said = now if level == logging.INFO else self._said
+        log.log(level, "%s %s; it is asked again", shown(self.server.url), problem)
+
     def _pause(self, found: Reply, prompt: str, number: int, stop: threading.Event) -> None:
         """Wait before the next try: as long as the server says, or longer each time.
 
         Raises: EndpointError where the server wants to be left alone for very long.
         """
-        log.info("%s %s", shown(self.server.url), found.problem)
+        self._say(found.problem)
         wish = found.pause_s or 0.0
         if wish > LONGEST_WISH_S:
             raise self._ended(found.problem, f"It answers again in {wish:,.0f} s.")
