@@ -156,5 +156,5 @@ def test_offline_learning_works_with_kinds_in_the_layers(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_quantised_training_without_a_gpu_is_an_error(model: str, files: Path) -> None:
-    with pytest.raises(LuciolaError, match="quantize=nf4 needs a CUDA GPU"):
+    with pytest.raises(LuciolaError, match="adapter=qlora needs a CUDA GPU"):
         train("sft", "qlora", model, files)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from luciola.cli.main import main
 from luciola.errors import ModelError
 from luciola.models.load import load_model
 from luciola.models.save import save_model
-from support import build_tokenizer, write_model
+from support import build_tokenizer, write_chats, write_model
 
 CODE = """
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -23,6 +24,21 @@ class OwnConfig(LlamaConfig):
 
 class OwnForCausalLM(LlamaForCausalLM):
     config_class = OwnConfig
+"""
+CLASSIFIER = """
+
+from torch import nn
+from transformers import LlamaModel, LlamaPreTrainedModel
+
+
+class OwnClassifier(LlamaPreTrainedModel):
+    config_class = OwnConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model = LlamaModel(config)
+        self.score = nn.Linear(config.hidden_size, 1, bias=False)
+        self.post_init()
 """
 
 
@@ -78,3 +94,79 @@ def test_sharded_weights_load_and_save(tmp_path: Path) -> None:
             assert torch.equal(loaded.state_dict()[name], weight.to(dtype))
     save_model(loaded, build_tokenizer(), tmp_path / "again", name=str(tmp_path / "shards"))
     assert load_model(tmp_path / "again").num_parameters() == model.num_parameters()
+
+
+ROW = {"prompt": "a", "chosen": "b", "rejected": "c", "output": "d", "reward": 1.0}
+
+
+def words(method: str, own: Path, tmp_path: Path, *more: str) -> list[str]:
+    """The command line of one step with a method."""
+    keys = ("prompt", "output", "reward") if method == "ilql" else ("prompt", "chosen", "rejected")
+    (tmp_path / "rows.jsonl").write_text(json.dumps({key: ROW[key] for key in keys}) + "\n")
+    given = [f"data={tmp_path}/rows.jsonl"]
+    if method == "sft":
+        given = [f"data={write_chats(tmp_path / 'chats.jsonl', rows=2)}"]
+    if method == "ppo":
+        (tmp_path / "my.py").write_text("def score(answers):\n    return [0.0] * len(answers)\n")
+        given = [f"prompts={tmp_path}/rows.jsonl", f"reward={tmp_path}/my.py:score"]
+        given += ["rollouts=1", "batch=1", "max_new_tokens=2"]
+    fixed = [f"model={own}", f"out={tmp_path}/run", "device=cpu", "precision=fp32", "max_steps=1"]
+    return ["train", method, *fixed, *given, *more]
+
+
+@pytest.mark.parametrize("method", ["sft", "reward", "dpo", "ilql", "ppo"])
+def test_no_method_runs_code_unasked(
+    method: str, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, before any run's folder is made."""
+    for more in ([], ["--dry-run"]):
+        assert main(words(method, own, tmp_path, *more)) == 1
+        said = capsys.readouterr().err
+        assert f"error: {own} brings Python code of its own, which is not run unasked" in said
+        assert "set trust_remote_code=true" in said
+        assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("method", ["sft", "dpo", "ilql", "ppo"])
+def test_every_method_trains_such_a_model_when_asked(
+    method: str, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in (["--dry-run"], ["adapter=full"]):
+        given = words(method, own, tmp_path, "trust_remote_code=true", *more)
+        assert main(given) == 0, capsys.readouterr().err
+    assert (tmp_path / "run/model/modeling_own.py").read_text() == CODE
+
+
+def test_a_reward_model_needs_a_classifier_in_that_code(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = words("reward", own, tmp_path, "trust_remote_code=true", "adapter=full")
+    assert main(given) == 1
+    assert "no sequence classifier for OwnForCausalLM" in capsys.readouterr().err
+
+
+def test_a_reward_model_trains_with_such_a_classifier(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = CODE + CLASSIFIER
+    (own / "modeling_own.py").write_text(code)
+    settings = json.loads((own / "config.json").read_text())
+    settings["auto_map"]["AutoModelForSequenceClassification"] = "modeling_own.OwnClassifier"
+    (own / "config.json").write_text(json.dumps(settings))
+    given = words("reward", own, tmp_path, "trust_remote_code=true", "adapter=full")
+    assert main(given) == 0, capsys.readouterr().err
+    assert (tmp_path / "run/model/modeling_own.py").read_text() == code
+
+
+def test_an_adapter_over_such_a_model_is_merged_with_its_code(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words("sft", own, tmp_path, "trust_remote_code=true", "lr=0.05")) == 0
+    merge = ["merge", str(tmp_path / "run"), str(tmp_path / "merged"), "--dtype", "fp32"]
+    assert main(merge) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*merge, "--trust-remote-code"]) == 0, capsys.readouterr().err
+    assert (tmp_path / "merged/modeling_own.py").read_text() == CODE
+    model = load_model(tmp_path / "merged", trust_remote_code=True)
+    assert type(model).__name__ == "OwnForCausalLM"

@@ -79,6 +79,8 @@ class TrainingConfig:
 
     model: str
     """Hub id, folder, GGUF file, or the name of a bundled model (smollm2-135m)."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with the model; read it first."""
     out: str = ""
     """Folder of the run; empty: a readable name under runs/."""
 
@@ -134,8 +136,8 @@ class TrainingConfig:
     neftune_alpha: NotNegative = 0.0
     """Uniform noise on the embeddings (Jain et al. 2023); 5 is usual, 0 is none."""
 
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
-    """Arithmetic of the forward pass; auto: bf16 where the device computes it."""
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
+    """Arithmetic of the forward pass; auto: bf16 where the device computes it, else fp32."""
     checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third slower."""
     compile: bool = False

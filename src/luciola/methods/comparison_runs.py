@@ -63,7 +63,9 @@ def describe_run(config: PreferenceConfig, data: Comparisons) -> Result:
 
     Raises: ModelError if the model cannot be used.
     """
-    count = count_parameters(adapt(empty_model(config.model), config))
+    count = count_parameters(
+        adapt(empty_model(config.model, trust_remote_code=config.trust_remote_code), config)
+    )
     plan = ComparisonPlan(
         data, config.batch, config.epochs, config.max_steps, "packed", 1, True, torch.device("cpu")
     )

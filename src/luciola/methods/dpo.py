@@ -149,6 +149,7 @@ class Dpo(Comparing):
             dtype=precision.weights,
             device=self.world.device,
             attention=attention,
+            trust_remote_code=self.config.trust_remote_code,
         )
         return Policy(model, autocast=precision.autocast)
 

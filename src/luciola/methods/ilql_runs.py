@@ -275,7 +275,7 @@ def introduction(
 
 def _described(config: IlqlConfig, logs: Logs) -> Result:
     """What a run would train, without loading the model's weights."""
-    model = adapt(empty_model(config.model), config)
+    model = adapt(empty_model(config.model, trust_remote_code=config.trust_remote_code), config)
     with output_head(model).weight.device:  # type: ignore[union-attr]
         heads = heads_for(model, two_qs=config.two_qs, run_seed=config.seed)
     count = count_parameters(QRoles(model, heads))

@@ -86,7 +86,9 @@ def _sampled(
     from luciola.rollout.naive import NaiveSampler
 
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    model = load_model(config.model, dtype=dtype, device=device)
+    model = load_model(
+        config.model, dtype=dtype, device=device, trust_remote_code=config.trust_remote_code
+    )
     ends = end_ids(tokenizer, model)
     longest = max(1, min(config.normalize_tokens, config.max_length - config.kept_prompt))
     sampling = Sampling(max_new_tokens=longest, temperature=1.0)

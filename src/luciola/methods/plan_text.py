@@ -29,7 +29,7 @@ def describe(
     tokens = config.micro_tokens or fitting or default_tokens(config, card)
     forecast = planner.forecast(tokens)
     figures = measure(config, planner, tokens) if measured else None
-    kind = "bf16" if planner.autocast else "fp32"
+    kind = "fp32" if not planner.autocast else "fp16" if config.precision == "fp16" else "bf16"
     lines = [
         f"memory of {method} of {config.model}, {config.adapter}, {kind}, "
         f"micro_tokens={tokens:,}, predicted",
@@ -87,7 +87,13 @@ def measure(config: TrainingConfig, planner: Planner, tokens: int) -> dict[str, 
     dtype = torch.bfloat16 if half else torch.float32
 
     def load() -> Any:
-        return load_model(config.model, dtype=dtype, device=device, attention=register() or NAME)
+        return load_model(
+            config.model,
+            dtype=dtype,
+            device=device,
+            attention=register() or NAME,
+            trust_remote_code=config.trust_remote_code,
+        )
 
     accumulates = planner.accumulates(tokens)
     return measure_step(config, load, Load(tokens, tokens, accumulates), autocast=planner.autocast)

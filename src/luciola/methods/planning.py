@@ -45,20 +45,20 @@ class Planner:
         self, config: TrainingConfig, *, has_bfloat16: bool = True, trained_share: float = 1.0
     ) -> None:
         self.config = config
-        self.autocast = config.precision == "bf16" or (config.precision == "auto" and has_bfloat16)
+        self.autocast = config.precision in ("bf16", "fp16") or (
+            config.precision == "auto" and has_bfloat16
+        )
         self.trained_share = trained_share
         attention.register()
 
     @cached_property
     def model(self) -> Any:
         """The bare model on the meta device, its weights in the run's type."""
-        model: Any = empty_model(self.config.model)
+        model: Any = empty_model(self.config.model, trust_remote_code=self.config.trust_remote_code)
         if not any(p.is_meta for p in model.parameters()):  # a GGUF file, or one with an adapter
             model = model.to("meta")
         half = self.autocast and self.config.adapter != "full"
         model.to(torch.bfloat16 if half else torch.float32)
-        if self.quantised is not None:
-            norms_in_float32(model)
         model.set_attn_implementation(attention.NAME)
         return model
 
@@ -161,13 +161,6 @@ class Planner:
             if place == 0 and card.usable_bytes - known[0][1] < 0.02 * card.usable_bytes:
                 break
         return known[0][0]
-
-
-def norms_in_float32(model: nn.Module) -> None:
-    """As `models.quantization` keeps the norms of a quantised model."""
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 1 and "norm" in name:
-            parameter.data = parameter.data.float()
 
 
 def quantised_of(config: TrainingConfig) -> Quantised | None:

@@ -125,7 +125,9 @@ def describe_plan(config: TrainingConfig, examples: Examples) -> str:
 
     Raises: ModelError if the model cannot be used.
     """
-    count = count_parameters(adapt(empty_model(config.model), config))
+    count = count_parameters(
+        adapt(empty_model(config.model, trust_remote_code=config.trust_remote_code), config)
+    )
     steps = Plan(
         examples.source, examples.order, config.batch, config.epochs, config.max_steps, "packed", 1
     )
@@ -145,10 +147,22 @@ def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrain
     attention: str = config.attention
     if attention == "auto":
         attention = "sdpa" if config.packing == "padded" else ISOLATING
+    trusted = config.trust_remote_code
     if config.quantisation != "none":
-        return load_quantised(config.model, config.quantisation, world.device, attention=attention)
+        return load_quantised(
+            config.model,
+            config.quantisation,
+            world.device,
+            attention=attention,
+            compute=precision.compute,
+            trust_remote_code=trusted,
+        )
     return load_model(
-        config.model, dtype=precision.weights, device=world.device, attention=attention
+        config.model,
+        dtype=precision.weights,
+        device=world.device,
+        attention=attention,
+        trust_remote_code=trusted,
     )
 
 
@@ -172,7 +186,9 @@ def adapt(model: PreTrainedModel, config: TrainingConfig) -> nn.Module:
 
 def tokenizer_of(config: TrainingConfig) -> PreTrainedTokenizerBase:
     """The model's tokenizer, with the recipe's new tokens."""
-    return with_tokens(load_tokenizer(config.model), config.new_tokens)
+    return with_tokens(
+        load_tokenizer(config.model, trust_remote_code=config.trust_remote_code), config.new_tokens
+    )
 
 
 def _grown(model: PreTrainedModel, config: TrainingConfig) -> list[int]:

@@ -95,7 +95,7 @@ def run(
     from luciola.models.load import load_tokenizer
 
     check_device(config)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     data = load_comparisons(config, tokenizer, closed=True)
     use_template(tokenizer, config)
@@ -137,6 +137,7 @@ def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Tra
         device=world.device,
         attention="sdpa" if config.packing == "padded" else ISOLATING,
         run_seed=config.seed,
+        trust_remote_code=config.trust_remote_code,
     )
     silence_dropout(classifier)
     if config.checkpointing:

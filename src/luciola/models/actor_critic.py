@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from luciola.models.batch import Batch, kept_columns, logits_of, model_inputs, pick
+from luciola.models.precision import Autocast, computing
+from luciola.models.q_heads import calls_of, output_head
 from luciola.models.switching import adapters, using_adapter
 
 CRITIC = "critic"
@@ -43,7 +45,7 @@ class ActorCritic(nn.Module):
         critic: the critic's own body where it has its own full weights; else None.
         reference: a model of its own; None: the actor's base with the adapter off, or on
             "reference".
-        autocast: compute in bfloat16 where that is safe.
+        autocast: compute in half precision where that is safe.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class ActorCritic(nn.Module):
         value_head: nn.Linear | None = None,
         critic: nn.Module | None = None,
         reference: nn.Module | None = None,
-        autocast: bool = False,
+        autocast: Autocast = False,
     ) -> None:
         super().__init__()
         self.model = model
@@ -61,22 +63,18 @@ class ActorCritic(nn.Module):
         self.critic = critic
         self.reference = reference
         self.autocast = autocast
-        self._states: Tensor | None = None
-        head = model.get_output_embeddings()  # type: ignore[operator]
-        head.register_forward_pre_hook(self._keep)
 
     def forward(self, batch: Batch) -> Outputs:
         """Logits and values at the batch's trained tokens."""
         with self._computing(batch):
-            logits = logits_of(self.model, batch).float()
-            states, self._states = self._states, None
+            with calls_of(output_head(self.model)) as calls:
+                logits = logits_of(self.model, batch).float()
             if self.value_head is None:
                 return Outputs(logits, None)
-            assert states is not None  # the output head has run
             if self._has_own_critic:
                 states = self._critic_states(batch)
             else:
-                states = pick(batch, states, kept_columns(batch)[1])
+                states = pick(batch, calls[-1], kept_columns(batch)[1])
         return Outputs(logits, self.value_head(states.float())[:, 0])
 
     @torch.no_grad()
@@ -103,11 +101,8 @@ class ActorCritic(nn.Module):
         states: Tensor = outputs.last_hidden_state
         return states[batch.rows, batch.columns]
 
-    def _keep(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._states = inputs[0]
-
     def _computing(self, batch: Batch) -> torch.autocast:
-        return torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.autocast)
+        return computing(batch.ids.device, self.autocast)
 
 
 def body_of(model: nn.Module) -> nn.Module:

@@ -21,6 +21,7 @@ from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.batch import Batch, logits_of
 from luciola.models.load import base_source, load_config, load_model
 from luciola.models.lora_targets import leave_out
+from luciola.models.precision import Autocast, computing
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, Source, resolve
 from luciola.seeds import seed
@@ -62,10 +63,10 @@ class RewardModel(nn.Module):
 
     Args:
         model: a sequence classifier with one label, bare or inside peft.
-        autocast: compute in bfloat16 where that is safe; the head is always float32.
+        autocast: compute in half precision where that is safe; the head is always float32.
     """
 
-    def __init__(self, model: nn.Module, *, autocast: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, autocast: Autocast = False) -> None:
         super().__init__()
         self.model = model
         self.autocast = autocast
@@ -73,7 +74,7 @@ class RewardModel(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """(N,) float32 raw scores at the batch's rows and columns (see `data.grouping.ends`)."""
         kind = batch.ids.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
+        with computing(batch.ids.device, self.autocast):
             states = logits_of(HiddenStates(self.model), batch)
         with torch.autocast(kind, enabled=False):
             return whole_classifier(self.model).score(states.float())[:, 0]
@@ -84,17 +85,23 @@ def whole_classifier(model: Any) -> Any:
     return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
-def is_classifier(model: str | Source) -> bool:
+def is_classifier(model: str | Source, *, trust_remote_code: bool = False) -> bool:
     """Whether a model's folder holds a sequence classifier already."""
     source = model if isinstance(model, Source) else resolve(model)
     if source.gguf_file:
         return False
-    names = load_config(source).architectures or []
+    names = load_config(source, trust_remote_code=trust_remote_code).architectures or []
     return any(name.endswith(CLASSIFIER) for name in names)
 
 
 def load_classifier(
-    model: str, *, dtype: torch.dtype, device: torch.device | str, attention: str, run_seed: int = 0
+    model: str,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str,
+    attention: str,
+    run_seed: int = 0,
+    trust_remote_code: bool = False,
 ) -> PreTrainedModel:
     """The base model (without any adapter) with a float32 head for one score.
 
@@ -104,15 +111,15 @@ def load_classifier(
     Raises: ModelError where there is no such model, or no classifier of its kind.
     """
     source = base_source(model)
-    if is_classifier(source):
-        classifier = _load_whole(source, dtype, attention)
+    if is_classifier(source, trust_remote_code=trust_remote_code):
+        classifier = _load_whole(source, dtype, attention, trust_remote_code)
     else:
-        classifier = _converted(source, dtype, attention, run_seed)
+        classifier = _converted(source, dtype, attention, run_seed, trust_remote_code)
     classifier.score.float()
     return classifier.to(device).eval()
 
 
-def _load_whole(source: Source, dtype: torch.dtype, attention: str) -> Any:
+def _load_whole(source: Source, dtype: torch.dtype, attention: str, trusted: bool) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     from luciola.models.attention import register
@@ -124,6 +131,7 @@ def _load_whole(source: Source, dtype: torch.dtype, attention: str) -> Any:
             dtype=dtype,
             attn_implementation=attention,
             local_files_only=source.is_local,
+            trust_remote_code=trusted,
         )
     labels = loaded.config.num_labels
     if labels != 1 or not isinstance(getattr(loaded, HEAD, None), nn.Linear):
@@ -134,16 +142,20 @@ def _load_whole(source: Source, dtype: torch.dtype, attention: str) -> Any:
     return loaded
 
 
-def _converted(source: Source, dtype: torch.dtype, attention: str, run_seed: int) -> Any:
+def _converted(
+    source: Source, dtype: torch.dtype, attention: str, run_seed: int, trusted: bool
+) -> Any:
     """A language model's body under a fresh head."""
     from transformers import AutoModelForSequenceClassification
 
-    language: Any = load_model(source, dtype=dtype, attention=attention)
+    language: Any = load_model(source, dtype=dtype, attention=attention, trust_remote_code=trusted)
     config = language.config
     config.num_labels = 1
     try:
         with torch.device("meta"):
-            classifier: Any = AutoModelForSequenceClassification.from_config(config)
+            classifier: Any = AutoModelForSequenceClassification.from_config(
+                config, trust_remote_code=trusted
+            )
     except ValueError as error:
         raise ModelError(
             f"transformers has no sequence classifier for {type(language).__name__}",

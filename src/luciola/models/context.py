@@ -16,7 +16,7 @@ C = TypeVar("C", bound=TrainingConfig)
 log = logging.getLogger(__name__)
 
 
-def context_length(model: str | Path) -> int | None:
+def context_length(model: str | Path, *, trust_remote_code: bool = False) -> int | None:
     """Tokens that a model has positions for; None where its configuration sets no limit.
 
     Raises: ModelError if the model cannot be found.
@@ -24,7 +24,7 @@ def context_length(model: str | Path) -> int | None:
     source = base_source(model)
     if source.gguf_file:
         return gguf.context_length(source.path)
-    config = load_config(source).get_text_config()
+    config = load_config(source, trust_remote_code=trust_remote_code).get_text_config()
     return getattr(config, "max_position_embeddings", None)
 
 
@@ -33,7 +33,7 @@ def within_context(config: C) -> C:
 
     Beyond the context some models fail and the others answer nonsense in silence.
     """
-    context = context_length(config.model)
+    context = context_length(config.model, trust_remote_code=config.trust_remote_code)
     if context is None or config.max_length <= context:
         return config
     log.warning(

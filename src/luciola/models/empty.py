@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from luciola.models.load import check_folder, load_model
+from luciola.models.load import check_folder, load_config, load_model
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, resolve
 
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def empty_model(name: str) -> PreTrainedModel:
+def empty_model(name: str, *, trust_remote_code: bool = False) -> PreTrainedModel:
     """The model on the meta device; a GGUF file or a folder with an adapter is loaded in full.
 
     Raises: ModelError if it cannot be found, or its folder lacks configuration or weights.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     source = resolve(name)
     if source.gguf_file or (source.is_local and (source.path / ADAPTER).is_file()):
-        return load_model(source)
+        return load_model(source, trust_remote_code=trust_remote_code)
     if source.is_local:
         check_folder(source.path)
+    config = load_config(source, trust_remote_code=trust_remote_code)
     with quiet(downloads=True), torch.device("meta"):
-        config = AutoConfig.from_pretrained(source.location, local_files_only=source.is_local)
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            config, trust_remote_code=trust_remote_code
+        )
         model.tie_weights()
     return model

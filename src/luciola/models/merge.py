@@ -128,7 +128,7 @@ def merged_model(source: Source, dtype: torch.dtype, *, trust_remote_code: bool 
 
     Raises: ModelError as `merge` does.
     """
-    kept = _check_unquantised(base_source(source))
+    kept = _check_unquantised(base_source(source), trust_remote_code)
     with warnings.catch_warnings():
         for known in (".*tie_word_embeddings.*", ".*missing adapter keys.*"):  # seen to below
             warnings.filterwarnings("ignore", known, UserWarning)
@@ -163,12 +163,12 @@ def roundings(model: nn.Module, names: frozenset[str], dtype: torch.dtype) -> di
     return {name: step for name, _ in model.named_parameters() if name in names}
 
 
-def _check_unquantised(base: Source) -> torch.dtype:
+def _check_unquantised(base: Source, trusted: bool) -> torch.dtype:
     """The type of the base's files.
 
     Raises: ModelError where they are quantised.
     """
-    if not base.gguf_file and getattr(load_config(base), "quantization_config", None) is not None:
+    if not base.gguf_file and _is_quantised(base, trusted):
         raise ModelError(
             f"the base {base.location} is stored quantised, and merging into such weights would "
             "round the adapter away",
@@ -176,6 +176,11 @@ def _check_unquantised(base: Source) -> torch.dtype:
             "adapter_config.json.",
         )
     return torch.float32 if base.gguf_file else original_dtype(base.location)
+
+
+def _is_quantised(base: Source, trusted: bool) -> bool:
+    config = load_config(base, trust_remote_code=trusted)
+    return getattr(config, "quantization_config", None) is not None
 
 
 def _add_layer_by_layer(model: Any, dtype: torch.dtype) -> tuple[Any, frozenset[str]]:

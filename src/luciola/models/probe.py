@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from luciola.data.rows import Row, Tree, packed_rows, tree_rows
 from luciola.models.batch import Batch, logits_of
+from luciola.models.precision import Autocast, computing
 from luciola.types import Tokens
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _NEIGHBOUR_TOLERANCE = 1e-4
 _ALONE_TOLERANCE = {False: 1e-3, True: 5e-2}  # float32, and with any bfloat16 in it
 
 
-def isolates(model: nn.Module, kind: str, *, vocabulary: int, autocast: bool = False) -> bool:
+def isolates(model: nn.Module, kind: str, *, vocabulary: int, autocast: Autocast = False) -> bool:
     """Whether packed ("packed") or tree-shaped ("tree") rows of `model` equal their parts.
 
     Args:
@@ -40,7 +41,7 @@ def isolates(model: nn.Module, kind: str, *, vocabulary: int, autocast: bool = F
     model.eval()
     device = next(model.parameters()).device
     try:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=autocast):
+        with torch.no_grad(), computing(device, autocast):
             return _compare(model, kind, vocabulary, device, autocast)
     except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
         log.info("%s rows are not possible with this model: %s", kind, error)
@@ -50,7 +51,7 @@ def isolates(model: nn.Module, kind: str, *, vocabulary: int, autocast: bool = F
 
 
 def _compare(
-    model: nn.Module, kind: str, vocabulary: int, device: torch.device, autocast: bool
+    model: nn.Module, kind: str, vocabulary: int, device: torch.device, autocast: Autocast
 ) -> bool:
     settings: Any = model.config
     positions = getattr(settings.get_text_config(), "max_position_embeddings", None)
@@ -70,7 +71,7 @@ def _compare(
     alone = {i: outputs(packed_rows([sample], 0)[0]) for i, sample in enumerate(samples)}
     moved = max(_distance(beside_others[i], together[i]) for i in together if i != first)
     off = max(_distance(together[i], alone[i]) for i in together)
-    low = autocast or any(p.dtype != torch.float32 for p in model.parameters())
+    low = bool(autocast) or any(p.dtype != torch.float32 for p in model.parameters())
     log.debug("%s rows: moved by neighbours %.1e, off from alone %.1e", kind, moved, off)
     return moved <= _NEIGHBOUR_TOLERANCE and off <= _ALONE_TOLERANCE[low]
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from luciola.errors import ModelError
 from luciola.models.batch import Batch, kept_columns, logits_of, pick
+from luciola.models.precision import Autocast, computing
 from luciola.runs.atomic import replacing_file, write_atomically
 from luciola.seeds import seed
 
@@ -91,7 +92,7 @@ class QRoles(nn.Module):
         autocast: compute the model in bfloat16 where that is safe.
     """
 
-    def __init__(self, model: nn.Module, heads: QHeads, *, autocast: bool = False) -> None:
+    def __init__(self, model: nn.Module, heads: QHeads, *, autocast: Autocast = False) -> None:
         super().__init__()
         self.model = model
         self.heads = heads
@@ -100,7 +101,7 @@ class QRoles(nn.Module):
     def forward(self, batch: Batch) -> Outputs:
         """Logits and estimates at the batch's places (`Batch.rows`, `Batch.columns`)."""
         with (
-            torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.autocast),
+            computing(batch.ids.device, self.autocast),
             calls_of(output_head(self.model)) as calls,
         ):
             logits = logits_of(self.model, batch).float()

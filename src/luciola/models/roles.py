@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from luciola.models.batch import Batch, logits_of
+from luciola.models.precision import Autocast, computing
 
 
 class Policy(nn.Module):
@@ -14,13 +15,13 @@ class Policy(nn.Module):
 
     Args:
         model: bare, or inside peft.
-        autocast: compute in bfloat16 where that is safe, weights staying as they are.
+        autocast: compute in half precision where that is safe, weights staying as they are.
         neftune_alpha: noise on the input embeddings while training (see `embedding_noise`); 0:
             none.
     """
 
     def __init__(
-        self, model: nn.Module, *, autocast: bool = False, neftune_alpha: float = 0.0
+        self, model: nn.Module, *, autocast: Autocast = False, neftune_alpha: float = 0.0
     ) -> None:
         super().__init__()
         self.model = model
@@ -34,7 +35,7 @@ class Policy(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """(N, V) float32 logits that predict the batch's trained tokens."""
         self._lengths = example_lengths(batch) if self.neftune_alpha else None
-        with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=self.autocast):
+        with computing(batch.ids.device, self.autocast):
             return logits_of(self.model, batch).float()
 
     def _add_noise(self, module: nn.Module, inputs: object, output: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from luciola.errors import ConfigError, ModelError
 from luciola.models.actor_critic import CRITIC, REFERENCE, ActorCritic, body_of, silence_dropout
 from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.lora_targets import leave_out
+from luciola.models.precision import Autocast
 from luciola.models.quiet import quiet
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.seeds import seed
@@ -82,7 +83,7 @@ def build_roles(
     critic: Literal["none", "shared", "separate"],
     value_init: str,
     reference: nn.Module | None,
-    autocast: bool,
+    autocast: Autocast,
     run_seed: int,
 ) -> ActorCritic:
     """The roles over `model`, whose trained parts are already chosen; no role has dropout.

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from luciola.models.actor_critic import body_of
 from luciola.models.batch import Batch, model_inputs
 from luciola.models.load import base_source, load_tokenizer
+from luciola.models.precision import Autocast, computing
 from luciola.models.quiet import quiet
 from luciola.models.scorer import RewardCard, Scorer
 from luciola.models.source import ADAPTER, resolve
@@ -29,7 +30,7 @@ class SharedRewardModel(nn.Module):
         autocast: as in the run.
     """
 
-    def __init__(self, policy: Any, head: nn.Linear, adapter: str, *, autocast: bool) -> None:
+    def __init__(self, policy: Any, head: nn.Linear, adapter: str, *, autocast: Autocast) -> None:
         super().__init__()
         self._policy = (policy,)  # in a tuple, so that it is not registered a second time
         self.head = head
@@ -41,7 +42,7 @@ class SharedRewardModel(nn.Module):
         (policy,) = self._policy
         kind = batch.ids.device.type
         with (
-            torch.autocast(kind, torch.bfloat16, enabled=self.autocast),
+            computing(batch.ids.device, self.autocast),
             using_adapter(policy, self.adapter),
         ):
             states: Tensor = body_of(policy)(**model_inputs(batch)).last_hidden_state
@@ -51,7 +52,7 @@ class SharedRewardModel(nn.Module):
 
 
 def shared_scorer(
-    policy: Any, base: str, folder: str | Path, *, autocast: bool = False
+    policy: Any, base: str, folder: str | Path, *, autocast: Autocast = False
 ) -> Scorer | None:
     """A reward model's scorer on the policy's base; None where they cannot share one.
 

@@ -93,6 +93,7 @@ class Loop(Generic[B]):
         folder: where checkpoints lie; None: none are written.
         log: where figures go (the main process only).
         average: running average of the weights, or None.
+        scaler: of the loss, where products are float16; else None.
         after_step: called after each step with its number (tests stop a run here).
     """
 
@@ -105,6 +106,7 @@ class Loop(Generic[B]):
     folder: Path | None
     log: Log
     average: Average | None = None
+    scaler: torch.amp.GradScaler | None = None
     after_step: Callable[[int], None] | None = None
     counters: Counters = field(default_factory=Counters)
 
@@ -156,6 +158,7 @@ class Loop(Generic[B]):
                     step=self.counters.step,
                     run_seed=self.settings.seed,
                     max_grad_norm=self.settings.max_grad_norm,
+                    scaler=self.scaler,
                 )
             except MicroBatchTooLargeError:
                 smaller = self.method.halve() if self.world.size == 1 else None
@@ -261,6 +264,7 @@ class Loop(Generic[B]):
         return {
             "loop": vars(self.counters),
             "average_steps": average_steps,
+            "scaler": {} if self.scaler is None else self.scaler.state_dict(),
         }
 
     def _resume(self) -> None:
@@ -273,6 +277,8 @@ class Loop(Generic[B]):
         self.optimizer.load_state_dict(saved.optimizer)
         self.counters = Counters(**saved.state["loop"])
         self.method.load_state_dict(saved.method)
+        if self.scaler is not None and saved.state.get("scaler"):
+            self.scaler.load_state_dict(saved.state["scaler"])
         if self.average is not None:
             self.average.restore(saved.average, saved.state["average_steps"])
         if self.world.is_main:

@@ -42,6 +42,7 @@ def optimizer_step(
     step: int,
     run_seed: int,
     max_grad_norm: float,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> dict[str, float]:
     """One optimizer step over `micro_batches`; returns metrics as plain floats.
 
@@ -49,20 +50,28 @@ def optimizer_step(
     micro-batches and all processes, known before the first backward: with a mean per micro-batch, a
     token in a short one would count for more than a token in a long one.
 
+    With a `scaler` a gradient that is too large for float16 changes no weight: the step is skipped
+    and the scale halved.
+
     Raises:
         TrainingError: the loss or the gradient is not a finite number; the weights are untouched.
         MicroBatchTooLargeError: memory ran out before the weights were touched.
     """
     totals = world.total(method.weights(batch) for batch in micro_batches)
     sums = Sums()
-    full = _accumulate(method, micro_batches, world, totals, sums, (run_seed, "noise", step))
+    address = (run_seed, "noise", step)
+    full = _accumulate(method, micro_batches, world, totals, sums, address, scaler)
     if full:
         optimizer.zero_grad(set_to_none=True)
         raise MicroBatchTooLargeError(full)
     means = world.means(sums.terms, totals)
-    norm = gradient_norm(optimizer)
-    means["grad_norm"] = float(norm)
     means["tokens"] = totals.get("tokens", 0.0)
+    scale = unscale(optimizer, scaler)
+    norm = gradient_norm(optimizer)
+    overflows = scale > 1 and math.isfinite(means["loss"]) and not math.isfinite(norm)
+    means["grad_norm"] = 0.0 if overflows else float(norm)
+    if scaler is not None:
+        means |= {"fp16/scale": scale, "fp16/skipped": float(overflows)}
     if not (math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])):
         optimizer.zero_grad(set_to_none=True)
         raise TrainingError(
@@ -71,7 +80,7 @@ def optimizer_step(
             remedy="Look at these examples with `luciola data show`; "
             "try a smaller lr or precision=fp32.",
         )
-    if method.accepts(means):
+    if not overflows and method.accepts(means):
         scale_gradients(optimizer, norm, max_grad_norm)
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -86,6 +95,7 @@ def _accumulate(
     totals: Mapping[str, float],
     sums: Sums,
     address: tuple[int | str, ...],
+    scaler: torch.amp.GradScaler | None,
 ) -> str:
     """Gradients and sums of every micro-batch; returns what torch said where memory ran out, else
     "". The error itself holds every frame, and with it the tensors that must go.
@@ -96,7 +106,8 @@ def _accumulate(
             last = index + 1 == len(micro_batches)
             with world.synchronised(method.roles, last=last):
                 terms = method.loss(batch)
-                world.backward(_objective(terms, totals))
+                objective = _objective(terms, totals)
+                world.backward(objective if scaler is None else scaler.scale(objective))
             sums.add(terms)
     except torch.OutOfMemoryError as error:
         return str(error) or "out of memory"
@@ -112,6 +123,16 @@ def gradients(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """Every gradient the optimizer is about to use."""
     parameters: list[nn.Parameter] = [p for g in optimizer.param_groups for p in g["params"]]
     return [p.grad for p in parameters if p.grad is not None]
+
+
+def unscale(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | None) -> float:
+    """Divide the gradients by the loss's scale, and settle the next step's; returns this step's."""
+    if scaler is None:
+        return 1.0
+    scale = scaler.get_scale()
+    scaler.unscale_(optimizer)
+    scaler.update()
+    return scale
 
 
 def gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:

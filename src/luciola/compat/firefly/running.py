@@ -67,7 +67,7 @@ def _pretrain(config: SftConfig, *, dry_run: bool, fresh: bool, show: bool) -> R
     from luciola.models.load import load_tokenizer
     from luciola.runs.recipe import run_name
 
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     examples = load_blocks(config, tokenizer)
     name = run_name("pretrain", config.model, config.data[0].path, as_mapping(config))

@@ -146,7 +146,7 @@ class Online(Plain):
             columns = experience.columns
             apart = (columns["logprobs"] - columns["reference"]).abs()[experience.mask].mean()
             if not self.feedback.from_sampler:
-                check_start(float(apart), rounded=self.feedback.roles.autocast)
+                check_start(float(apart), rounded=bool(self.feedback.roles.autocast))
         scores, self.moments = shaped_scores(experience, self.config, self.moments)
         experience.columns["scores"] = by_token(scores, experience.mask)
         figures = self.algorithm.prepare(experience, scores, self.controller.coefficient)
@@ -182,7 +182,7 @@ class Online(Plain):
         if self.iteration == 0 and self.position == 0:
             check_first_ratio(
                 means["policy/ratio"],
-                rounded=self.feedback.roles.autocast,
+                rounded=bool(self.feedback.roles.autocast),
                 from_sampler=self.feedback.from_sampler,
             )
         self.position += 1

@@ -22,7 +22,7 @@ from luciola.methods.preparation import (
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.load import load_model
-from luciola.models.precision import choose_precision, computes_bfloat16
+from luciola.models.precision import Autocast, choose_precision, computes_bfloat16
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles_building import build_roles, frozen_copy
 from luciola.models.scorer import Scorer
@@ -62,6 +62,7 @@ def prepare(
             dtype=precision.weights,
             device=world.device,
             attention=model.config._attn_implementation,
+            trust_remote_code=config.trust_remote_code,
         )
         reference = frozen_copy(other)
     trained.train()
@@ -91,9 +92,11 @@ def prepare(
     )
 
 
-def _sampling_dtype(config: Config, world: World, autocast: bool) -> torch.dtype | None:
+def _sampling_dtype(config: Config, world: World, autocast: Autocast) -> torch.dtype | None:
     """Of the copy that is sampled from; None: none is needed."""
-    if autocast and computes_bfloat16(world.device):
+    if autocast == torch.float16 and world.device.type == "cuda":
+        return torch.float16
+    if autocast is True and computes_bfloat16(world.device):
         return torch.bfloat16
     return torch.float32 if config.adapter != "full" else None
 

@@ -27,6 +27,7 @@ from luciola.methods.preparation import check_device, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
+from luciola.models.context import context_length
 from luciola.plugins import load_object
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
@@ -111,6 +112,7 @@ def run(
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     check_device(config)
+    context_length(config.model, trust_remote_code=config.trust_remote_code)  # it can be read
     algorithm = algorithm_for(config)
     tokenizer = tokenizer_of(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)
