@@ -112,7 +112,8 @@ def legend_below(figure: Figure, places: Sequence[Axes], *, columns: int = 4) ->
         handles, labels = place.get_legend_handles_labels()
         known |= {label: h for label, h in zip(labels, handles, strict=True) if label not in known}
     if known:
-        figure.legend(list(known.values()), list(known), loc="outside lower center", ncols=columns)
+        handles, names = list(known.values()), list(known)
+        figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def dodge(number: int, of: int, width: float) -> float:

@@ -5,6 +5,7 @@ points ▶ prompts ▶ answers (kept) ▶ SQL ▶ verdicts ▶ points/KEY.json (
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from luciola.specialist.study.prompts import Prompts
 from luciola.specialist.study.results import Result, key_of, read_result, write_result
 from luciola.sql.asking.model import Answers, LanguageModel, Sampling
 from luciola.sql.dail.organization import Prompt
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -129,6 +132,9 @@ def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) 
         write_atomically(study.folder / "grid.yaml", to_yaml(config))
         _ask_all(study, show=show)
         return write_report(study.folder, config, study.plan, study.material, study.results())
+    except KeyboardInterrupt:
+        log.info("stopped: what was answered is kept, and the same command goes on from there")
+        raise
     finally:
         lock.release()
 
