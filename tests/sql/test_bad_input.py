@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from luciola.cli.errors import Ended
 from luciola.cli.sql import app
 from luciola.errors import DatabaseError, DataError, LuciolaError
 from luciola.sql.dail.tables import read_tables
+from luciola.sql.database import connect_sqlite
 from luciola.sql.official.schema import equal_columns
 from luciola.sql.official.schema import read_tables as official_tables
 from small_datasets import ASKED, ENTRY, database, write
@@ -172,6 +174,8 @@ def test_a_folder_of_databases_may_be_named_from_where_one_stands(
     here.folder = Path()
     assert here.eval("SELECT a FROM t\n")["ex"] == 1
     assert "1 databases" in here.check()
+    with closing(connect_sqlite(Path("database", "odd", "odd.sqlite"))) as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
 
 
 FAULTS = [

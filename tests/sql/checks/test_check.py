@@ -184,11 +184,15 @@ def test_another_order_of_tables_or_keys_is_a_sign_of_files_exported_anew(folder
     assert "the foreign keys of b stand in another order" in folder.only("exported anew")
 
 
-@pytest.mark.parametrize(("last", "count"), [("INT", 1), ("int", 0)])
-def test_one_style_throughout_is_a_sign_too(tmp_path: Path, last: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("databases", "last", "count"), [(5, "INT", 1), (5, "int", 0), (4, "INT", 0)]
+)
+def test_one_style_throughout_is_a_sign_too_where_there_are_many(
+    tmp_path: Path, databases: int, last: str, count: int
+) -> None:
     rows = []
-    for number in range(5):
-        kind = last if number == 4 else "INT"
+    for number in range(databases):
+        kind = last if number == databases - 1 else "INT"
         script = f'CREATE TABLE "t" ("a" {kind}); INSERT INTO t VALUES (1)'
         database(tmp_path / "database" / f"d{number}" / f"d{number}.sqlite", script)
         rows.append({"db_id": f"d{number}", "question": "What?", "query": "SELECT a FROM t"})
