@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -166,18 +166,26 @@ def _check_folder(folder: Path) -> None:
 
 def _ask_all(study: Study, *, show: bool) -> None:
     points = study.unfinished()
-    count, done = len(study.material.questions), 0
+    count, number = len(study.material.questions), 0
     with Progress(len(points) * count, show=show, what="asking") as progress:
         progress.note(f"{study.plan.summary()}; {count} questions; {len(points)} points to ask")
         for model in study.config.models:
             own = [point for point in points if point.model == model.label]
-            if not own:
-                continue
-            opened = study.opener(model, study.config)
-            for point in own:
-                result = _ask(study, point, opened, _counter(progress, done))
-                done += count
-                progress.note(_line(point, result, done // count, len(points)))
+            for point, result in _ask_model(study, model, own, progress, number * count):
+                number += 1
+                progress.note(_line(point, result, number, len(points)))
+
+
+def _ask_model(
+    study: Study, model: StudyModel, points: Sequence[Point], progress: Progress, start: int
+) -> Iterator[tuple[Point, Result]]:
+    """Open one model where there is something to ask, and let go of it before the next."""
+    if not points:
+        return
+    opened = study.opener(model, study.config)
+    for number, point in enumerate(points):
+        before = start + number * len(study.material.questions)
+        yield point, _ask(study, point, opened, _counter(progress, before))
 
 
 def _counter(progress: Progress, start: int) -> Callable[[int, int], None]:
