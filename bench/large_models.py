@@ -28,6 +28,7 @@ from luciola.methods.rehearsal import losses_of, roles_of
 from luciola.models.attention import NAME, register
 from luciola.models.batch import Batch, Layout
 from luciola.training.optimizer import build_optimizer
+from luciola.training.world import grow_segments
 from memory import DATA, SHAPES, ShapePlanner
 
 WARM, MEASURED = 2, 4
@@ -122,6 +123,7 @@ def run(case: Case) -> dict[str, Any]:
 
 def main() -> None:
     """Every case that was asked for; all where none was."""
+    grow_segments()
     register()
     simulated.register()
     print(torch.__version__, torch.cuda.get_device_name(), flush=True)

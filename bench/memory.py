@@ -25,8 +25,9 @@ from luciola.memory.cards import card_at_hand
 from luciola.memory.forecast import PEAK, table
 from luciola.memory.simulation import Load
 from luciola.methods.measuring import measure_step
-from luciola.methods.planning import Planner, norms_in_float32
+from luciola.methods.planning import Planner
 from luciola.models.attention import NAME, register
+from luciola.training.world import grow_segments
 
 SHAPES: dict[str, Any] = {
     "135M": LlamaConfig(
@@ -92,8 +93,6 @@ class ShapePlanner(Planner):
             )
         if quantise and device != "meta":
             return four_bit(model, device)
-        if quantise:
-            norms_in_float32(model)
         return model
 
 
@@ -126,9 +125,9 @@ def four_bit(model: Any, device: str) -> Any:
                 made = torch.randn(parameter.shape, dtype=parameter.dtype, device=device) * 0.02
                 setattr(module, name, nn.Parameter(made, requires_grad=False))
     model.tie_weights()
-    norms_in_float32(model)
     rotary = type(model.model.rotary_emb)
-    model.model.rotary_emb = rotary(model.config, device=device)
+    with torch.device(device):
+        model.model.rotary_emb = rotary(model.config)
     model.is_loaded_in_4bit = True
     return model
 
@@ -171,6 +170,7 @@ def run(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Every case that was asked for; all where none was."""
+    grow_segments()
     register()
     simulated.register()
     print(torch.__version__, torch.cuda.get_device_name())

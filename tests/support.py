@@ -20,6 +20,7 @@ def build_llama(
     layers: int = 2,
     sharpness: float = 8,
     context: int = 256,
+    width: int = 32,
 ) -> LlamaForCausalLM:
     """A random Llama with grouped heads and tied embeddings, float32."""
     from luciola.models.attention import register
@@ -28,8 +29,8 @@ def build_llama(
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -67,9 +68,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def write_model(folder: Path, *, context: int = 256) -> Path:
+def write_model(folder: Path, *, context: int = 256, width: int = 32) -> Path:
     """A two-layer model and its tokenizer, as save_pretrained writes them."""
-    build_llama(attention="sdpa", context=context).save_pretrained(str(folder))
+    build_llama(attention="sdpa", context=context, width=width).save_pretrained(str(folder))
     tokenizer = build_tokenizer()
     tokenizer.chat_template = CHAT_TEMPLATE
     tokenizer.save_pretrained(str(folder))

@@ -36,7 +36,7 @@ def count_e(answers: Sequence[str]) -> list[float]:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     pytest.importorskip("bitsandbytes")
-    return str(write_model(tmp_path_factory.mktemp("few") / "model"))
+    return str(write_model(tmp_path_factory.mktemp("few") / "model", width=64))
 
 
 def rows(result: Result) -> list[dict[str, Any]]:

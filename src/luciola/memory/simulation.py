@@ -52,7 +52,9 @@ def simulate(roles: nn.Module, loss: Loss, load: Load) -> dict[str, int]:
         loss: of the roles' outputs; scalar, carries the gradient.
         load: of the micro-batch.
     """
-    with _quietly(), FakeTensorMode(allow_non_fake_inputs=True):
+    fake = FakeTensorMode(allow_non_fake_inputs=True)
+    fake.cache_enabled = False  # what it remembers of an operator can lose who shares a storage
+    with _quietly(), fake:
         roles.to_empty(device="cpu")
         for module in roles.modules():
             tie: Any = getattr(module, "tie_weights", None)

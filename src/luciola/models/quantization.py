@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from luciola.errors import ConfigError, MissingExtraError
 from luciola.models.load import base_source, load_plain, put_adapter
@@ -68,7 +67,7 @@ def load_quantised(
     # With int8 it says at every product that bfloat16 becomes float16 inside.
     logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
     loaded: Any = load_plain(base, compute, attention, trust_remote_code, **options)
-    loaded = _norms_in_float32(loaded)
+    loaded.requires_grad_(False)
     folder = own or adapter
     return (loaded if folder is None else put_adapter(loaded, folder)).eval()
 
@@ -104,15 +103,6 @@ def settings_of(kind: str, compute: torch.dtype = torch.bfloat16) -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
     )
-
-
-def _norms_in_float32(model: nn.Module) -> nn.Module:
-    """Layer norms are few and lose most by rounding; they compute in float32, as QLoRA does it."""
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(False)
-        if parameter.ndim == 1 and "norm" in name:
-            parameter.data = parameter.data.float()
-    return model
 
 
 def is_quantised(model: Any) -> bool:

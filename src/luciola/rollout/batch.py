@@ -50,7 +50,7 @@ class Batch(Protocol):
 class Forward:
     """The model's forward pass with a cache, giving the logits of the last position only.
 
-    A model in few bits computes as it does in training: its norms in float32, products in bfloat16.
+    A model in few bits computes as it does in training: products in bfloat16, whatever goes in.
     """
 
     def __init__(self, model: PreTrainedModel, steering: Steering | None = None) -> None:
