@@ -181,3 +181,69 @@ def test_every_method_takes_its_step_again(
     cut = run("cut")
     assert len(passed) >= 4  # two a step at least, and two steps
     assert cut.figures["loss"] == pytest.approx(whole.figures["loss"], rel=1e-4, abs=1e-6)
+
+
+TWO = """
+import os, sys, json
+import torch
+import luciola
+from luciola.methods.sft import Sft
+
+loss = Sft.loss
+
+
+def narrow(self, batch):
+    terms = loss(self, batch)
+    if os.environ["RANK"] == "1" and batch.ids.numel() > 260:
+        terms["nll"].sum.register_hook(out_of_memory)  # in the backward pass
+    return terms
+
+
+def out_of_memory(gradient):
+    raise torch.OutOfMemoryError("full")
+
+
+Sft.loss = narrow
+luciola.sft(**json.loads(sys.argv[1]), out="two")
+"""
+
+
+def test_one_process_of_two_may_run_out_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its backward pass, where the other would wait for its gradients: both take the step again
+    in as many smaller micro-batches, with one process's losses.
+    """
+    import json
+    import os
+    import subprocess
+    import sys
+
+    from support import write_chats, write_model
+
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "model": str(write_model(Path("model"))), "data": str(write_chats(Path("chats.jsonl"))),
+        "batch": 12, "epochs": 1, "packing": "packed", **SETTINGS, "max_length": 256,
+        "micro_tokens": 800,
+    }  # fmt: skip
+    Path("two.py").write_text(TWO)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*command, "--master_port=29741", "two.py", json.dumps(settings)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[:3000] + done.stderr[-500:]
+    luciola.sft(**settings, out="one")
+    one, two = (
+        [json.loads(line) for line in Path(name, "metrics.jsonl").read_text().splitlines()]
+        for name in ("one", "two")
+    )
+    assert json.loads(Path("two/report.json").read_text())["processes"] == 2
+    for name in ("loss", "grad_norm"):
+        ours, theirs = ([row[name] for row in rows if name in row] for rows in (one, two))
+        assert len(ours) == 2
+        assert theirs == pytest.approx(ours, rel=1e-4)

@@ -397,3 +397,34 @@ def test_prefixes_can_be_shared_between_samplers(
     NaiveSampler(model, end_ids=[END], prefixes=kept).sample(requests_()[:1])
     assert len(kept) == 1
     assert naive.FINISHED_SHARE > 0
+
+
+def test_out_of_memory_halves_the_batch_and_changes_no_answer(
+    model: LlamaForCausalLM, requests_: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory ends in the third step of a batch of more than 3 rows: its answers begin again."""
+    expected = NaiveSampler(model, end_ids=[END], batch=100).sample(requests_())
+    sampler = NaiveSampler(model, end_ids=[END], batch=100)
+    calls, passed = [0], []
+    choose = naive.choose
+
+    def limited(logits: Any, *others: Any) -> Any:
+        calls[0] += 1
+        if len(logits) > 3 and calls[0] % 3 == 0:
+            raise torch.OutOfMemoryError("full")
+        passed.append(len(logits))
+        return choose(logits, *others)
+
+    monkeypatch.setattr(naive, "choose", limited)
+    found = sampler.sample(requests_())
+    assert [one.ids for one in found] == [one.ids for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+    assert sampler.batch <= 3 < max(passed)
+    with pytest.raises(torch.OutOfMemoryError, match="full"):
+        monkeypatch.setattr(naive, "choose", always_full)
+        sampler.sample(requests_())
+
+
+def always_full(*_: Any) -> Any:
+    raise torch.OutOfMemoryError("full")

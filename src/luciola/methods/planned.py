@@ -44,7 +44,7 @@ class Planned(Plain):
     def halve(self) -> list[Any] | None:
         """The last step again, in rows half as long; what is compared stays together."""
         sizes = [(one.batch.ids.numel(), len(one.origins)) for one in self._last_step()]
-        if (capacity := halved(sizes)) is None:
+        if (capacity := self.world.largest(halved(sizes))) is None:
             return None
         self.limit(capacity)
         return self._last_step()

@@ -21,7 +21,7 @@ def too_large(
 
     Args:
         detail: what torch said.
-        processes: of the run; with several, no step is taken again in smaller micro-batches.
+        processes: of the run.
     """
     planner = Planner(config, has_bfloat16=card is None or card.has_bfloat16)
     forecast = planner.forecast(config.max_length)
@@ -36,9 +36,8 @@ def too_large(
 
 
 def _when(config: TrainingConfig, processes: int) -> str:
-    if processes > 1:
-        return f"in one of {processes} processes; a smaller micro_tokens needs less"
-    return f"with one example of up to {config.max_length:,} tokens in a micro-batch"
+    where = f"in one of {processes} processes, " if processes > 1 else ""
+    return f"{where}with one example of up to {config.max_length:,} tokens in a micro-batch"
 
 
 def remedies(

@@ -76,7 +76,8 @@ class Sft(Planned):
     def halve(self) -> list[Batch] | None:
         """The last step again, in rows half as long."""
         rows = self.plan[self.position - 1]
-        capacity = halved((row.num_tokens, len(row.examples)) for row in rows)
+        sizes = ((row.num_tokens, len(row.examples)) for row in rows)
+        capacity = self.world.largest(halved(sizes))
         if capacity is None:
             return None
         self.limit(capacity)

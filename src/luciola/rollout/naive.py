@@ -8,6 +8,8 @@ have samplers of their own.
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -32,6 +34,8 @@ from luciola.rollout.rows import Row, rows_of
 from luciola.rollout.steering import Steering
 from luciola.rollout.strategies import Settings, choose
 from luciola.types import Request, Sample
+
+log = logging.getLogger(__name__)
 
 FINISHED_SHARE = 0.25
 """Rows are dropped from the batch once this share of it is finished; dropping copies the cache."""
@@ -96,12 +100,37 @@ class NaiveSampler:
         return [row.sample(self.version) for row in rows]
 
     def _answer(self, rows: list[Row], total: int) -> None:
+        """Answer every row; with half as many at once, from now on, where memory runs out.
+
+        Raises: torch.OutOfMemoryError where one row by itself is too much.
+        """
+        while full := self._out_of_memory(rows, total):
+            rows = [row for row in rows if row.finish is None]
+            if min(self.batch, len(rows)) < 2:
+                raise torch.OutOfMemoryError(full)
+            self.batch = min(self.batch, len(rows)) // 2
+            log.info("out of memory while sampling: %d answers at once, same result", self.batch)
+            for row in rows:
+                row.restart()
+            self.prefixes.clear()
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def _out_of_memory(self, rows: list[Row], total: int) -> str:
+        """Answer rows; what torch said where memory ran out, else "": its error holds the frames,
+        and with them the cache.
+        """
         finished = total - len(rows)
-        for batch, chunk in self._batches(rows):
-            self._run(batch, chunk)
-            finished += len(chunk)
-            if self.progress is not None:
-                self.progress(finished, total)
+        try:
+            for batch, chunk in self._batches(rows):
+                self._run(batch, chunk)
+                finished += len(chunk)
+                if self.progress is not None:
+                    self.progress(finished, total)
+        except torch.OutOfMemoryError as error:
+            return str(error) or "out of memory"
+        return ""
 
     def _batches(self, rows: list[Row]) -> Iterator[tuple[Batch, list[Row]]]:
         """Rows in batches of alike lengths, each batch with its prompts computed."""

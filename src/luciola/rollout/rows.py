@@ -45,6 +45,12 @@ class Row:
     def __post_init__(self) -> None:
         if self.limit <= 0:
             self.finish = "length"
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the tokens so far; the noise has an address, so that the same will come again."""
+        self.ids.clear()
+        self.logprobs.clear()
         if self.constraint is not None:
             self.state = self.constraint.start(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +17,8 @@ from luciola.training.interrupt import Interrupt, interruptible
 from luciola.training.method import B, Method
 from luciola.training.optimizer import Average
 from luciola.training.schedule import Schedule
-from luciola.training.step import MicroBatchTooLargeError, optimizer_step
+from luciola.training.step import MicroBatchTooLargeError, optimizer_step, release_memory
 from luciola.training.world import World
-
-
-def release_memory() -> None:
-    """Give back what the allocator keeps for later, so that other sizes find room."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 class Log(Protocol):
@@ -146,7 +138,7 @@ class Loop(Generic[B]):
     def _step(self, batches: Sequence[B]) -> dict[str, float]:
         """One step, again in smaller micro-batches where memory ran out: the result is the same.
 
-        Raises: MicroBatchTooLargeError where they cannot be smaller, or other processes wait.
+        Raises: MicroBatchTooLargeError where they cannot be smaller.
         """
         while True:
             try:
@@ -161,7 +153,7 @@ class Loop(Generic[B]):
                     scaler=self.scaler,
                 )
             except MicroBatchTooLargeError:
-                smaller = self.method.halve() if self.world.size == 1 else None
+                smaller = self.method.halve()
                 if smaller is None:
                     raise
             parts = f"from {len(batches)} micro-batches to {len(smaller)}"

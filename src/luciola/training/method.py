@@ -42,8 +42,8 @@ class Method(Protocol[B]):
         ...
 
     def halve(self) -> Sequence[B] | None:
-        """The step that `next_step` gave last, in micro-batches half as large, as all later ones;
-        None: each holds one example already.
+        """The step that `next_step` gave last, in micro-batches half as large, as all later ones,
+        and as many in every process; None: each holds one example already.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping, Sequence
 
@@ -16,6 +17,13 @@ from luciola.training.world import World
 
 class MicroBatchTooLargeError(torch.OutOfMemoryError):
     """The device's memory ran out in a forward or backward pass; nothing was changed by it."""
+
+
+def release_memory() -> None:
+    """Give back what the allocator keeps for later, so that other sizes find room."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 class Sums:
@@ -61,9 +69,11 @@ def optimizer_step(
     sums = Sums()
     address = (run_seed, "noise", step)
     full = _accumulate(method, micro_batches, world, totals, sums, address, scaler)
-    if full:
+    if world.any(bool(full)):
+        full = full or "in another process"
         optimizer.zero_grad(set_to_none=True)
         raise MicroBatchTooLargeError(full)
+    world.exchange(method.roles)
     means = world.means(sums.terms, totals)
     means["tokens"] = totals.get("tokens", 0.0)
     scale = unscale(optimizer, scaler)

@@ -22,8 +22,19 @@ ONE_ON_CPU = (
 LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher sets beside WORLD_SIZE."""
 
+BUCKET = 16 * 2**20
+"""Numbers sent to the other processes at once."""
+
 M = TypeVar("M", bound=nn.Module)
 T = TypeVar("T")
+
+
+def grow_segments() -> None:
+    """Let the GPU's allocator grow the pieces that it has taken, unless the environment says how it
+    should work: micro-batches of many sizes otherwise leave holes, of up to a quarter of the card.
+    """
+    if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ and "PYTORCH_ALLOC_CONF" not in os.environ:
+        torch._C._accelerator_setAllocatorSettings("expandable_segments:True")  # type: ignore[attr-defined, unused-ignore]
 
 
 class World:
@@ -45,6 +56,8 @@ class World:
                 remedy="Leave device=auto, or look at `luciola doctor`.",
             )
         check_launch(os.environ)
+        if device != "cpu" and torch.cuda.is_available():
+            grow_segments()
         self.accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
         self.rank: int = self.accelerator.process_index
         self.size: int = self.accelerator.num_processes
@@ -107,10 +120,27 @@ class World:
         self.accelerator.backward(objective * self.size)
 
     def synchronised(self, module: nn.Module, *, last: bool) -> AbstractContextManager[None]:
-        """Exchange gradients at the last micro-batch only."""
-        if self.size == 1 or last:
+        """Exchange gradients at the last micro-batch only; under DDP never, see `exchange`."""
+        if self.size == 1 or (last and not _keeps_whole_gradients(module)):
             return nullcontext()
         return self.accelerator.no_sync(module)
+
+    @torch.no_grad()
+    def exchange(self, module: nn.Module) -> None:
+        """Average the gradients over the processes, where the backward pass has not done so.
+
+        Under DDP that comes after the passes, and not during the last: a process whose memory runs
+        out in it would leave the others waiting.
+        """
+        if self.size == 1 or not _keeps_whole_gradients(module):
+            return
+        found = [p.grad for p in module.parameters() if p.grad is not None]
+        for bucket in _buckets(found):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            torch.distributed.all_reduce(flat)
+            pieces = (flat / self.size).split([gradient.numel() for gradient in bucket])
+            for gradient, piece in zip(bucket, pieces, strict=True):
+                gradient.copy_(piece.view_as(gradient))
 
     def gather(self, items: Sequence[T]) -> list[T]:
         """The items of all processes, by rank, in every process."""
@@ -124,9 +154,31 @@ class World:
         """True where any process says so."""
         return bool(self._reduced({"flag": float(flag)})["flag"])
 
+    def largest(self, value: int | None) -> int | None:
+        """The largest value of any process; None where none has one."""
+        return max((v for v in self.gather([value]) if v is not None), default=None)
+
     def wait(self) -> None:
         """Until every process is here."""
         self.accelerator.wait_for_everyone()
+
+
+def _keeps_whole_gradients(module: nn.Module) -> bool:
+    """Whether each process has a whole copy of the module, as DDP gives it."""
+    return isinstance(module, torch.nn.parallel.DistributedDataParallel)
+
+
+def _buckets(gradients: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Gradients of one type side by side, in parts of about BUCKET numbers."""
+    buckets: list[list[Tensor]] = []
+    room = 0
+    for gradient in gradients:
+        if not buckets or room < gradient.numel() or buckets[-1][0].dtype != gradient.dtype:
+            buckets.append([])
+            room = BUCKET
+        buckets[-1].append(gradient)
+        room -= gradient.numel()
+    return buckets
 
 
 def check_launch(environment: Mapping[str, str]) -> None:

@@ -226,3 +226,43 @@ def test_columns_survive_a_checkpoint() -> None:
     flat = again.flat([2, 0])
     assert len(flat["values"]) == len(ANSWERS[2]) + len(ANSWERS[0])
     assert flat["values"][0] == experience.columns["values"][2, 0]
+
+
+@pytest.mark.parametrize("kind", ["padded", "packed"])
+def test_out_of_memory_halves_the_rows_and_changes_nothing(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of 100 tokens on a device for 12: halved until they fit, and so they stay."""
+    wide = feedback(roles())
+    wide.layout = Layout(kind, 100)  # type: ignore[arg-type]
+    expected = wide.judged(rollouts())
+    narrow = feedback(roles())
+    narrow.layout = Layout(kind, 100)  # type: ignore[arg-type]
+    sizes: list[int] = []
+    judge = Feedback._judge
+
+    def limited(self: Feedback, batch: Any) -> Any:
+        if batch.ids.numel() > 12:
+            raise torch.OutOfMemoryError("full")
+        sizes.append(batch.ids.numel())
+        return judge(self, batch)
+
+    monkeypatch.setattr(Feedback, "_judge", limited)
+    found = narrow.judged(rollouts())
+    for one, other in zip(found, expected, strict=True):
+        for name in ("logprobs", "reference", "entropies", "kls", "values"):
+            assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-5)
+    assert len(sizes) > 1
+    assert narrow.layout.capacity < 20
+    assert narrow.roles.training == wide.roles.training
+
+
+def test_an_answer_that_is_too_much_by_itself_ends_the_feedback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(self: Feedback, batch: Any) -> Any:
+        raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(Feedback, "_judge", full)
+    with pytest.raises(torch.OutOfMemoryError, match="full"):
+        feedback(roles()).judged(rollouts())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,13 +10,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from luciola.data.rows import Row
 from luciola.methods.online.experience import Rollout
-from luciola.methods.stream import Kind, lay_out
+from luciola.methods.stream import Kind, halved, lay_out
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.batch import Batch
 from luciola.objectives.distributions import entropy, token_logprobs
 from luciola.objectives.kl import KlKind, full_kl, kl_estimate
+from luciola.training.step import MicroBatchTooLargeError, release_memory
 from luciola.types import Tokens
+
+log = logging.getLogger(__name__)
+
+Read = Callable[[Batch], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,13 @@ class Layout:
     capacity: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Feedback:
     """Reads the roles without gradients.
 
     Args:
         roles: the run's module, unwrapped: no gradients flow here.
-        layout: of the rows.
+        layout: of the rows; where memory runs out, those of `judged` are halved for good.
         device: where the roles are.
         temperature: of sampling.
         kl: the estimator of a token's KL.
@@ -48,7 +55,8 @@ class Feedback:
 
     def judged(self, rollouts: Sequence[Rollout]) -> list[Rollout]:
         """The rollouts with log-probabilities, KL, values and entropies of every token."""
-        columns = self._columns([one.tokens for one in rollouts], self._judge)
+        columns, capacity = self._fitting([one.tokens for one in rollouts], self._judge)
+        self.layout = replace(self.layout, capacity=capacity)
         made = []
         for one, found in zip(rollouts, columns, strict=True):
             filled: dict[str, Any] = {
@@ -61,24 +69,55 @@ class Feedback:
 
     def policy(self, samples: Sequence[Tokens]) -> list[dict[str, Tensor]]:
         """Log-probabilities and values as they are now, answer by answer."""
-        return self._columns(samples, self._policy)
+        return self._fitting(samples, self._policy)[0]
 
-    @torch.no_grad()
-    def _columns(
-        self, samples: Sequence[Tokens], read: Callable[[Batch], dict[str, Tensor]]
-    ) -> list[dict[str, Tensor]]:
-        """What `read` says of the answers' tokens, answer by answer."""
-        found: list[dict[str, Tensor]] = [{} for _ in samples]
+    def _fitting(
+        self, samples: Sequence[Tokens], read: Read
+    ) -> tuple[list[dict[str, Tensor]], int]:
+        """What `read` says of the answers' tokens, answer by answer, and the tokens a row that it
+        took: as many as the layout says, or as memory holds.
+
+        Raises: MicroBatchTooLargeError where an answer by itself is too much.
+        """
+        capacity = self.layout.capacity
         was_training = self.roles.training
         self.roles.eval()
-        for row in lay_out(samples, self.layout.kind, self.layout.capacity) if samples else []:
+        try:
+            while True:
+                rows = lay_out(samples, self.layout.kind, capacity) if samples else []
+                found = self._columns(rows, samples, read)
+                if not isinstance(found, str):
+                    return found, capacity
+                smaller = halved((row.num_tokens, len(row.examples)) for row in rows)
+                if smaller is None:
+                    raise MicroBatchTooLargeError(found)
+                log.info("out of memory without gradients: %d tokens a row, same result", smaller)
+                capacity = smaller
+                release_memory()
+        finally:
+            self.roles.train(was_training)
+
+    def _columns(
+        self, rows: Sequence[Row], samples: Sequence[Tokens], read: Read
+    ) -> list[dict[str, Tensor]] | str:
+        """What `read` says, or what torch said where memory ran out: its error holds the frames."""
+        try:
+            return self._read(rows, samples, read)
+        except torch.OutOfMemoryError as error:
+            return str(error) or "out of memory"
+
+    @torch.no_grad()
+    def _read(
+        self, rows: Sequence[Row], samples: Sequence[Tokens], read: Read
+    ) -> list[dict[str, Tensor]]:
+        found: list[dict[str, Tensor]] = [{} for _ in samples]
+        for row in rows:
             flat = read(Batch.of(row, self.device))
             lengths = [int(samples[i].trained.sum()) for i in row.examples]
             for name, values in flat.items():
                 pieces = values.float().cpu().split(lengths)
                 for example, piece in zip(row.examples, pieces, strict=True):
                     found[example][name] = piece
-        self.roles.train(was_training)
         return found
 
     def _policy(self, batch: Batch) -> dict[str, Tensor]:

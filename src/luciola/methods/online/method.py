@@ -107,7 +107,7 @@ class Online(Plain):
     def halve(self) -> list[Micro] | None:
         """The last batch again, in rows half as long."""
         sizes = [(one.batch.ids.numel(), len(one.batch.examples)) for one in self._laid_out()]
-        if (capacity := halved(sizes)) is None:
+        if (capacity := self.world.largest(halved(sizes))) is None:
             return None
         self._limit(capacity)
         return self._laid_out()
@@ -140,6 +140,7 @@ class Online(Plain):
         made = self.rollouts.make(self.prompts, mine, version=self.iteration)
         began = time.perf_counter()
         judged = self.feedback.judged(made)
+        self._limit(min(self.world.gather([self.feedback.layout.capacity])))
         self._seconds = {**self.rollouts.seconds, "feedback": time.perf_counter() - began}
         experience = Experience.of(self.world.gather(judged))
         if self.iteration == 0 and self.starts_equal:
