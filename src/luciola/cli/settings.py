@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from shutil import get_terminal_size
@@ -17,19 +17,27 @@ from luciola.errors import ConfigError
 
 EXAMPLE = "lr=3e-4"
 WIDEST = 120
+HELP_ALL = "--help-all"
 
 
-def recipe_command(recipe_class: type[Any], *, first: str = "[RECIPE.yaml]") -> type[TyperCommand]:
+def recipe_command(
+    recipe_class: type[Any], *, first: str = "[RECIPE.yaml]", common: Collection[str] = ()
+) -> type[TyperCommand]:
     """The command class of a verb whose settings are those of `recipe_class`.
 
     Args:
         first: what may stand before the settings, for the help.
+        common: the settings that --help lists beside the required ones, --help-all listing all;
+            empty: --help lists all.
     """
 
     class RecipeCommand(TyperCommand):
         """Lists the settings in its help; where a flag is unknown, offers the setting."""
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if common and HELP_ALL in args:
+                ctx.meta[HELP_ALL] = True
+                args = ["--help"]
             try:
                 return super().parse_args(ctx, args)
             except Exception as error:
@@ -44,7 +52,11 @@ def recipe_command(recipe_class: type[Any], *, first: str = "[RECIPE.yaml]") -> 
 
         def format_epilog(self, ctx: Any, formatter: Any) -> None:
             width = min(get_terminal_size().columns, WIDEST)
-            formatter.write("\n" + "\n".join(settings_help(recipe_class, width)) + "\n")
+            shown = () if ctx.meta.get(HELP_ALL) else common
+            lines = settings_help(recipe_class, width, shown)
+            if shown:
+                lines += ["", f"All settings: {ctx.command_path} {HELP_ALL}"]
+            formatter.write("\n" + "\n".join(lines) + "\n")
 
     return RecipeCommand
 
@@ -86,13 +98,17 @@ def _is_recipe(word: str) -> bool:
     return Path(word).suffix in (".yaml", ".yml", ".json") or Path(word).exists()
 
 
-def settings_help(recipe_class: type[Any], width: int) -> list[str]:
-    """Every setting with its default and its help, in lines of at most `width` characters."""
-    settings = describe(recipe_class)
+def settings_help(recipe_class: type[Any], width: int, common: Collection[str] = ()) -> list[str]:
+    """Settings with their defaults and help, in lines of at most `width` characters.
+
+    Args:
+        common: names of those wanted beside the required ones; empty: all.
+    """
+    settings = [s for s in describe(recipe_class) if not common or s.required or s.name in common]
     column = max(len(_with_default(setting)) for setting in settings) + 2
-    lines = ["Settings:"]
+    lines = ["Settings that most runs look at:" if common else "Settings:"]
     for setting, before in zip(settings, [settings[0], *settings], strict=False):
-        if setting.group != before.group:
+        if setting.group != before.group and not common:
             lines.append("")
         lines += _entry(setting, column, width)
     return lines

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound=PreferenceConfig)
 
+COMMON = (
+    *("model", "out", "adapter", "lora.r", "max_length", "epochs", "max_steps", "batch"),
+    *("micro_tokens", "lr", "checkpointing", "seed", "data", "eval_fraction", "template", "system"),
+    *("beta", "loss", "reference", "center", "reward", "prompts", "eval_prompts", "rollouts"),
+    *("answers", "iterations", "max_new_tokens", "temperature", "kl_coef", "gamma", "tau"),
+)
+"""Settings that --help lists, of those that a method has; --help-all lists all."""
+
 app = typer.Typer(no_args_is_help=True, help="Train a model of your own.")
 
 Words = Annotated[
@@ -45,7 +53,8 @@ def train() -> None:
 
 
 @app.command(
-    cls=recipe_command(SftConfig), short_help="Fine-tune a model on chats, completions or text."
+    cls=recipe_command(SftConfig, common=COMMON),
+    short_help="Fine-tune a model on chats, completions or text.",
 )
 def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
     """Fine-tune a model on chats, completions or text, with LoRA or in full.
@@ -68,7 +77,9 @@ def sft(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     tell(run(config, dry_run=dry_run, fresh=fresh))
 
 
-@app.command(cls=recipe_command(RewardConfig), short_help="Train a model that scores answers.")
+@app.command(
+    cls=recipe_command(RewardConfig, common=COMMON), short_help="Train a model that scores answers."
+)
 def reward(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
     """Train a model that scores answers, from comparisons: chosen and rejected, or ranked lists.
 
@@ -81,7 +92,8 @@ def reward(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -
 
 
 @app.command(
-    cls=recipe_command(DpoConfig), short_help="Train a model to prefer the better answers (DPO)."
+    cls=recipe_command(DpoConfig, common=COMMON),
+    short_help="Train a model to prefer the better answers (DPO).",
 )
 def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
     """Train a model to prefer the better answers, from comparisons, without a reward model.
@@ -99,7 +111,8 @@ def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
 
 
 @app.command(
-    cls=recipe_command(IlqlConfig), short_help="Learn from logged answers with rewards (ILQL)."
+    cls=recipe_command(IlqlConfig, common=COMMON),
+    short_help="Learn from logged answers with rewards (ILQL).",
 )
 def ilql(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
     """Implicit language Q-learning: learn from logged answers and how good they were.
@@ -177,7 +190,9 @@ def _offer(method: str, recipe_class: type[OnlineConfig], what: str) -> None:
         f"{what}: the model answers prompts, a reward scores the answers, the model learns.\n\n"
         f"luciola train {method} model=smollm2-135m prompts=prompts.jsonl reward=my.py:polite"
     )
-    app.command(method, cls=recipe_command(recipe_class), short_help=f"{what}.")(command)
+    app.command(method, cls=recipe_command(recipe_class, common=COMMON), short_help=f"{what}.")(
+        command
+    )
 
 
 _offer("ppo", PpoConfig, "Proximal policy optimisation with a reward")
