@@ -90,6 +90,15 @@ def test_the_usual_file_becomes_the_recipe_that_means_the_same(tmp_path: Path) -
     assert (config.optimizer, config.precision, config.weight_decay) == ("adamw", "auto", 0)
 
 
+def test_max_steps_counts_in_the_place_of_epochs() -> None:
+    """As in transformers; an epoch of 1 step or more is long enough. Below 0 epochs count."""
+    found = translate({**LEAST, "max_steps": 40, "num_train_epochs": 1}, "args.json")
+    assert (found.settings["max_steps"], found.settings["epochs"]) == (40, 40)
+    assert "max_steps=40 counts, whatever num_train_epochs says" in found.notices
+    assert (settings(max_steps=2)["max_steps"], settings(max_steps=2)["epochs"]) == (2, 3)
+    assert (settings(max_steps=-1)["max_steps"], settings(max_steps=-1)["epochs"]) == (0, 3)
+
+
 def test_where_the_file_is_silent_the_defaults_are_those_of_firefly() -> None:
     found = settings(train_mode="lora")
     assert found["lora"] == {"r": 64, "alpha": 16, "dropout": 0.05}

@@ -40,10 +40,18 @@ def _adapter(page: Page) -> None:
 
 
 def _batch(page: Page) -> None:
-    """Examples per optimizer step; below 0 steps mean all of them."""
+    """Examples per optimizer step, and as many steps as the file says; below 0: all epochs' steps.
+
+    As in transformers max_steps goes beyond num_train_epochs too: an epoch has a step at least.
+    """
     micro, steps = page.get("per_device_train_batch_size", 8), "gradient_accumulation_steps"
     page.settings["batch"] = micro * page.get(steps, 1) * page.processes
-    page.settings["max_steps"] = max(0, page.get("max_steps", 0))
+    most = max(0, page.get("max_steps", 0))
+    page.settings["max_steps"] = most
+    if most:
+        page.settings["epochs"] = max(page.settings["epochs"], most)
+        if "num_train_epochs" in page.values:
+            page.notices.append(f"max_steps={most} counts, whatever num_train_epochs says")
 
 
 def _schedule(page: Page) -> None:
