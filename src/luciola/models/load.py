@@ -306,7 +306,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _line(error: BaseException) -> str:
-    """The first line of an error, cut to what fits a sentence."""
+    """The first line of an error that says something, cut to what fits a sentence."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
+    telling = [line for line in lines if not line.endswith(":")] or lines
+    text = telling[0] if telling else type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"
