@@ -16,6 +16,7 @@ from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.lora_targets import leave_out
 from luciola.models.precision import Autocast
 from luciola.models.quiet import quiet
+from luciola.models.scorer import RewardCard
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.seeds import seed
 
@@ -32,7 +33,7 @@ def value_head_for(model: nn.Module, init: str, *, run_seed: int) -> nn.Linear:
 
     Args:
         init: "zero": every value is 0 at first; "random": N(0, 1/(H + 1)); or the folder of a
-            reward model with states of the same width.
+            reward model, or of its run, with states of the same width: on the scale of its scores.
 
     Raises: ModelError if that folder's head does not fit.
     """
@@ -46,7 +47,8 @@ def value_head_for(model: nn.Module, init: str, *, run_seed: int) -> nn.Linear:
     elif init == "random":
         nn.init.normal_(head.weight, std=(width + 1) ** -0.5)
     else:
-        weight = _score_head(init)
+        folder = _reward_folder(init)
+        weight, card = _score_head(folder), RewardCard.read(folder)
         if weight.shape != head.weight.shape:
             raise ModelError(
                 f"value_init: the head of {init} reads states of width {weight.shape[-1]}, "
@@ -54,15 +56,22 @@ def value_head_for(model: nn.Module, init: str, *, run_seed: int) -> nn.Linear:
                 remedy="Give a reward model over the same kind of model, or value_init=zero.",
             )
         with torch.no_grad():
-            head.weight.copy_(weight)
+            head.weight.copy_(card.gain * weight)
+            head.bias.fill_(card.bias)
     return head
 
 
-def _score_head(folder: str) -> torch.Tensor:
+def _reward_folder(name: str) -> Path:
+    """Where a reward model's files are, given its folder or its run's."""
+    folder = Path(name).expanduser()
+    return folder / "model" if (folder / "model").is_dir() else folder
+
+
+def _score_head(folder: Path) -> torch.Tensor:
     """(1, H) weight of a reward model's head."""
     from safetensors import safe_open
 
-    for file in sorted(Path(folder).glob("*.safetensors")):
+    for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as weights:
             names = [n for n in weights.keys() if n.endswith("score.weight")]  # noqa: SIM118
             if names:

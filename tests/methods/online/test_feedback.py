@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import peft
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from luciola.config.training import LoraConfig
@@ -16,6 +18,7 @@ from luciola.methods.online.feedback import Feedback, Layout
 from luciola.models.actor_critic import ActorCritic, using_adapter
 from luciola.models.adapters import attach_lora
 from luciola.models.roles_building import build_roles, value_head_for
+from luciola.models.scorer import RewardCard
 from luciola.rollout.weights import SamplingWeights
 from support import build_llama
 
@@ -201,8 +204,6 @@ def test_a_copy_to_sample_from_follows_the_trained_weights(adapter: str) -> None
 
 
 def test_a_value_head_of_zero_says_zero_and_a_foreign_one_is_refused(tmp_path: Any) -> None:
-    from safetensors.torch import save_file
-
     from luciola.errors import ModelError
 
     model = build_llama()
@@ -266,3 +267,13 @@ def test_an_answer_that_is_too_much_by_itself_ends_the_feedback(
     monkeypatch.setattr(Feedback, "_judge", full)
     with pytest.raises(torch.OutOfMemoryError, match="full"):
         feedback(roles()).judged(rollouts())
+
+
+def test_a_value_head_begins_on_the_scale_of_the_reward_models_scores(tmp_path: Path) -> None:
+    """In the folder of a run, with gain 0.5 and bias -2: V = 0.5 · 3 · Σ states - 2."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_file({"score.weight": torch.full((1, 32), 3.0)}, folder / "model.safetensors")
+    RewardCard(gain=0.5, bias=-2.0).write(folder)
+    head = value_head_for(build_llama(), str(tmp_path), run_seed=0)
+    assert head.weight.eq(1.5).all() and head.bias.item() == -2.0
