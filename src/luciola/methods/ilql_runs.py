@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from luciola.config.ilql import IlqlConfig
@@ -16,30 +15,21 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.conversation.template import load_template
 from luciola.data.summary import counted
-from luciola.methods.capacity import micro_tokens
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
-from luciola.methods.logged import LoggedPlan, Logs, load_logs
+from luciola.methods.ilql_preparing import describe_run, plan_for, prepare
+from luciola.methods.logged import Logs, load_logs
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.running import load_metric
 from luciola.methods.preparation import (
     Trainee,
-    adapt,
     check_device,
-    choose_packing,
-    compile_layers,
-    load,
-    make_deterministic,
     tokenizer_of,
 )
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
-from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.context import within_context
-from luciola.models.empty import empty_model
-from luciola.models.precision import choose_precision
-from luciola.models.q_heads import QCard, QRoles, heads_for, output_head, save_heads
-from luciola.models.recomputing import recompute_activations
+from luciola.models.q_heads import QCard, QRoles, save_heads
 from luciola.rewards.building import build_reward
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
@@ -47,9 +37,6 @@ from luciola.training.world import World
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-MOST_CELLS = {"cuda": 1 << 28, "cpu": 1 << 26}
-"""Tokens times vocabulary of one forward pass: each of logits and heads keeps that many floats."""
 
 
 def ilql(
@@ -146,13 +133,13 @@ def run(
     if config.template:  # checked by now; the model's folder keeps it
         tokenizer.chat_template = load_template(config.template)
     if dry_run:
-        return _described(config, logs)
+        return describe_run(config, logs)
 
     def build(world: World, folder: RunFolder) -> Job:
         trainee = prepare(config, world)
         roles = world.unwrap(trainee.roles)
         assert isinstance(roles, QRoles)
-        plan = _plan(config, logs, trainee, roles, world)
+        plan = plan_for(config, logs, trainee, roles, world)
         judge = None
         if prompts is not None:
             scored = reward or config.reward
@@ -183,42 +170,6 @@ def run(
     short = config.data[0].path.rpartition(":")[2]
     name = run_name("ilql", config.model.rpartition(":")[2], short, as_mapping(config))
     return conduct(config, name, build, fresh=fresh, show=show)
-
-
-def prepare(config: IlqlConfig, world: World) -> Trainee:
-    """Load the model, give it the heads, and make it trainable as the recipe says."""
-    make_deterministic(config.deterministic)
-    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
-    model = load(config, world, precision)
-    if config.checkpointing:
-        recompute_activations(model)
-    trained = adapt(model, config)
-    trained.train()
-    kind = choose_packing(config, trained, precision, shared_prefixes=False)
-    if config.compile:
-        compile_layers(trained)
-    heads = heads_for(trained, two_qs=config.two_qs, run_seed=config.seed)
-    roles = QRoles(trained, heads, autocast=precision.autocast)
-    parameters, count = trained_parameters(roles), count_parameters(roles)
-    return Trainee(world.prepare(roles), parameters, count, precision, kind)
-
-
-def _plan(
-    config: IlqlConfig, logs: Logs, trainee: Trainee, roles: QRoles, world: World
-) -> LoggedPlan:
-    device = world.device
-    most = MOST_CELLS.get(device.type, MOST_CELLS["cpu"]) // roles.heads.vocabulary
-    return LoggedPlan(
-        logs=logs,
-        batch=config.batch,
-        epochs=config.epochs,
-        max_steps=config.max_steps,
-        kind=trainee.kind,
-        capacity=config.micro_tokens or min(most, micro_tokens(config, world)),
-        device=device,
-        rank=world.rank,
-        size=world.size,
-    )
 
 
 def _saver(
@@ -271,17 +222,3 @@ def introduction(
     if prompts is not None and prompts.too_long:
         lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
     return lines
-
-
-def _described(config: IlqlConfig, logs: Logs) -> Result:
-    """What a run would train, without loading the model's weights."""
-    model = adapt(empty_model(config.model, trust_remote_code=config.trust_remote_code), config)
-    with output_head(model).weight.device:  # type: ignore[union-attr]
-        heads = heads_for(model, two_qs=config.two_qs, run_seed=config.seed)
-    count = count_parameters(QRoles(model, heads))
-    plan = LoggedPlan(
-        logs, config.batch, config.epochs, config.max_steps, "packed", 1, torch.device("cpu")
-    )
-    steps = f"{len(plan):,} steps of {config.batch} samples, {plan.steps_per_epoch:,} an epoch"
-    text = "\n".join([f"would train {count} of {config.model}", *logs.notes, steps])
-    return Result(Path(), Path(), "dry run", text=text)

@@ -85,26 +85,58 @@ class Trainee:
         )
 
 
+@dataclass(frozen=True)
+class Loaded:
+    """A model of which it is chosen what is trained, before it has its roles.
+
+    Args:
+        model: bare, or inside peft, in training mode.
+        precision: its arithmetic.
+        kind: how examples share rows, as it allows.
+        continued: it came with an adapter.
+    """
+
+    model: Any
+    precision: Precision
+    kind: Kind
+    continued: bool = False
+
+    def trainee(self, roles: nn.Module, world: World) -> Trainee:
+        """With the roles that were built over it, ready to train."""
+        parameters, count = trained_parameters(roles), count_parameters(roles)
+        return Trainee(world.prepare(roles), parameters, count, self.precision, self.kind)
+
+
 def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> Trainee:
+    """The model as the only role, made trainable as the recipe says; see `load_trainable`."""
+    loaded = load_trainable(config, world, shared_prefixes=shared_prefixes)
+    autocast = loaded.precision.autocast
+    policy = Policy(loaded.model, autocast=autocast, neftune_alpha=config.neftune_alpha)
+    return loaded.trainee(policy, world)
+
+
+def load_trainable(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> Loaded:
     """Load the model and make it trainable as the recipe says.
 
     Args:
         shared_prefixes: the data's examples begin alike, so that trees would save work.
     """
-    make_deterministic(config.deterministic)
-    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
+    precision = begin(config, world)
     model = load(config, world, precision)
+    continued = hasattr(model, "peft_config")
     if config.checkpointing:
         recompute_activations(model)
-    trainee = adapt(model, config)
-    trainee.train()
-    kind = choose_packing(config, trainee, precision, shared_prefixes=shared_prefixes)
+    trained = adapt(model, config).train()
+    kind = choose_packing(config, trained, precision, shared_prefixes=shared_prefixes)
     if config.compile:
-        compile_layers(trainee)
-    policy = Policy(trainee, autocast=precision.autocast, neftune_alpha=config.neftune_alpha)
-    parameters = trained_parameters(policy)
-    count = count_parameters(policy)
-    return Trainee(world.prepare(policy), parameters, count, precision, kind)
+        compile_layers(trained)
+    return Loaded(trained, precision, kind, continued)
+
+
+def begin(config: TrainingConfig, world: World) -> Precision:
+    """Choose kernels and arithmetic; comes before the model is loaded."""
+    make_deterministic(config.deterministic)
+    return choose_precision(config.precision, world.device, full=config.adapter == "full")
 
 
 def check_device(config: TrainingConfig) -> None:

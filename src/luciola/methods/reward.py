@@ -18,17 +18,17 @@ from luciola.methods.comparison_runs import describe_run, introduction, plan_for
 from luciola.methods.comparisons import load_comparisons
 from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
+    Loaded,
     Trainee,
     adapt_scorer,
+    begin,
     check_device,
     choose_packing,
     compile_layers,
-    make_deterministic,
 )
 from luciola.methods.reward_results import RewardResults
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.models.actor_critic import silence_dropout
-from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import (
     HiddenStates,
@@ -36,7 +36,6 @@ from luciola.models.classifier import (
     load_classifier,
 )
 from luciola.models.context import within_context
-from luciola.models.precision import choose_precision
 from luciola.models.recomputing import recompute_activations
 from luciola.objectives.preference import bradley_terry, is_correct
 from luciola.runs.folder import RunFolder
@@ -128,9 +127,7 @@ def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Tra
 
     Dropout is off, but for that of the adapters, if the recipe asks for it.
     """
-    make_deterministic(config.deterministic)
-    full = config.adapter == "full"
-    precision = choose_precision(config.precision, world.device, full=full)
+    precision = begin(config, world)
     classifier = load_classifier(
         config.model,
         dtype=precision.weights,
@@ -147,5 +144,4 @@ def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Tra
     if config.compile:
         compile_layers(model)
     roles = RewardModel(model, autocast=precision.autocast)
-    parameters, count = trained_parameters(roles), count_parameters(roles)
-    return Trainee(world.prepare(roles), parameters, count, precision, kind)
+    return Loaded(model, precision, kind).trainee(roles, world)

@@ -6,24 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoConfig, RlooConfig
 from luciola.conversation.render import Renderer
 from luciola.methods.online.algorithms import critic_of
 from luciola.methods.online.sampling import Rollouts
-from luciola.methods.preparation import (
-    Trainee,
-    adapt,
-    choose_packing,
-    compile_layers,
-    load,
-    make_deterministic,
-)
+from luciola.methods.preparation import Loaded, Trainee, load_trainable
 from luciola.models.actor_critic import ActorCritic
-from luciola.models.adapters import count_parameters, trained_parameters
 from luciola.models.load import load_model
-from luciola.models.precision import Autocast, choose_precision, computes_bfloat16
-from luciola.models.recomputing import recompute_activations
+from luciola.models.precision import Autocast, computes_bfloat16
 from luciola.models.roles_building import build_roles, frozen_copy
 from luciola.models.scorer import Scorer
 from luciola.models.shared_scorer import shared_scorer
@@ -48,48 +40,39 @@ def prepare(
     reward: Any = None,
 ) -> tuple[Trainee, Rollouts]:
     """The roles, ready to train, and what samples and scores with them."""
-    make_deterministic(config.deterministic)
-    precision = choose_precision(config.precision, world.device, full=config.adapter == "full")
-    model = load(config, world, precision)
-    continued = hasattr(model, "peft_config")
-    if config.checkpointing:
-        recompute_activations(model)
-    trained: Any = adapt(model, config)
-    reference = None
-    if config.reference:
-        other = load_model(
-            config.reference,
-            dtype=precision.weights,
-            device=world.device,
-            attention=model.config._attn_implementation,
-            trust_remote_code=config.trust_remote_code,
-        )
-        reference = frozen_copy(other)
-    trained.train()
-    kind = choose_packing(config, trained, precision, shared_prefixes=config.answers > 1)
-    if config.compile:
-        compile_layers(trained)
+    loaded = load_trainable(config, world, shared_prefixes=config.answers > 1)
+    autocast = loaded.precision.autocast
     roles = build_roles(
-        trained,
+        loaded.model,
         adapter=config.adapter,
         lora=config.lora,
-        continued=continued,
+        continued=loaded.continued,
         critic=critic_of(config),
         value_init=config.value_init if isinstance(config, ActorCriticConfig) else "zero",
-        reference=reference,
-        autocast=precision.autocast,
+        reference=_named_reference(config, world, loaded),
+        autocast=autocast,
         run_seed=config.seed,
     ).to(world.device)
-    weights = SamplingWeights(trained, _sampling_dtype(config, world, precision.autocast))
+    weights = SamplingWeights(loaded.model, _sampling_dtype(config, world, autocast))
     sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
     scores = reward_for(config, world, reward, roles)  # may put one more adapter on the base
-    trainee = Trainee(
-        world.prepare(roles), trained_parameters(roles), count_parameters(roles), precision, kind
-    )
     sampling = Sampling(config.max_new_tokens, config.temperature)
-    return trainee, Rollouts(
-        weights, sampler, scores, tokenizer, sampling, config.answers, config.stop
+    rollouts = Rollouts(weights, sampler, scores, tokenizer, sampling, config.answers, config.stop)
+    return loaded.trainee(roles, world), rollouts
+
+
+def _named_reference(config: Config, world: World, loaded: Loaded) -> nn.Module | None:
+    """The model that the recipe measures the KL to; None: the policy as it is at the start."""
+    if not config.reference:
+        return None
+    other = load_model(
+        config.reference,
+        dtype=loaded.precision.weights,
+        device=world.device,
+        attention=loaded.model.config._attn_implementation,
+        trust_remote_code=config.trust_remote_code,
     )
+    return frozen_copy(other)
 
 
 def _sampling_dtype(config: Config, world: World, autocast: Autocast) -> torch.dtype | None:
