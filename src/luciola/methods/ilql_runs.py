@@ -21,13 +21,10 @@ from luciola.methods.ilql_preparing import describe_run, plan_for, prepare
 from luciola.methods.logged import Logs, load_logs
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.running import load_metric
-from luciola.methods.preparation import (
-    Trainee,
-    check_device,
-    tokenizer_of,
-)
+from luciola.methods.preparation import check_device, tokenizer_of
 from luciola.methods.running import Job, Result, conduct, loop_settings
 from luciola.methods.sft import saver
+from luciola.methods.trainee import Trainee
 from luciola.models.context import within_context
 from luciola.models.q_heads import QCard, QRoles, save_heads
 from luciola.rewards.building import build_reward

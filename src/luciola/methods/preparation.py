@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,16 +15,15 @@ from luciola.config.training import VIRTUAL, TrainingConfig
 from luciola.errors import ConfigError
 from luciola.methods.examples import Examples
 from luciola.methods.stream import Kind, Plan
+from luciola.methods.trainee import Loaded, Trainee
 from luciola.models import pissa
 from luciola.models.adapter_kinds import peft_settings
 from luciola.models.adapters import (
-    ParameterCount,
     attach_adapter,
     continue_adapter,
     count_parameters,
     merged,
     train_last_layers,
-    trained_parameters,
 )
 from luciola.models.answering import best_device
 from luciola.models.attention import NAME as ISOLATING
@@ -39,72 +37,12 @@ from luciola.models.quantization import check_possible, load_quantised
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
 from luciola.models.virtual_tokens import has_virtual_tokens
-from luciola.training.optimizer import Average
 from luciola.training.world import World
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Trainee:
-    """A model ready to train.
-
-    Args:
-        roles: the run's one module, prepared for its processes.
-        parameters: what is trained, by name.
-        count: how much of the model that is.
-        precision: its arithmetic.
-        kind: how examples share rows, as the model allows.
-    """
-
-    roles: nn.Module
-    parameters: dict[str, nn.Parameter]
-    count: ParameterCount
-    precision: Precision
-    kind: Kind
-
-    @property
-    def attention(self) -> str:
-        """Name of the attention function that the model has."""
-        for module in self.roles.modules():
-            name = getattr(getattr(module, "config", None), "_attn_implementation", None)
-            if name:
-                return str(name)
-        return "its own"
-
-    def place(self, world: World) -> str:
-        """Where and how it trains, for the first line of a run."""
-        device = torch.cuda.get_device_name() if world.device.type == "cuda" else "the CPU"
-        processes = f"{world.size} process{'es' * (world.size > 1)}"
-        return (
-            f"on {device} in {processes}, {self.precision}, {self.kind} rows, "
-            f"{self.attention} attention"
-        )
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model of which it is chosen what is trained, before it has its roles.
-
-    Args:
-        model: bare, or inside peft, in training mode.
-        precision: its arithmetic.
-        kind: how examples share rows, as it allows.
-        continued: it came with an adapter.
-    """
-
-    model: Any
-    precision: Precision
-    kind: Kind
-    continued: bool = False
-
-    def trainee(self, roles: nn.Module, world: World) -> Trainee:
-        """With the roles that were built over it, ready to train."""
-        parameters, count = trained_parameters(roles), count_parameters(roles)
-        return Trainee(world.prepare(roles), parameters, count, self.precision, self.kind)
 
 
 def prepare(config: TrainingConfig, world: World, *, shared_prefixes: bool) -> Trainee:
@@ -295,11 +233,6 @@ def make_deterministic(wanted: bool) -> None:
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(wanted)
-
-
-def average_for(config: TrainingConfig, trainee: Trainee) -> Average | None:
-    """The recipe's running average of the weights, if it wants one."""
-    return Average(trainee.parameters, config.ema) if config.ema else None
 
 
 def default_micro_tokens(device: torch.device) -> int:

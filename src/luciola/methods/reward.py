@@ -18,8 +18,6 @@ from luciola.methods.comparison_runs import describe_run, introduction, plan_for
 from luciola.methods.comparisons import load_comparisons
 from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
-    Loaded,
-    Trainee,
     adapt_scorer,
     begin,
     check_device,
@@ -28,6 +26,7 @@ from luciola.methods.preparation import (
 )
 from luciola.methods.reward_results import RewardResults
 from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.trainee import Loaded, Trainee
 from luciola.models.actor_critic import silence_dropout
 from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import (

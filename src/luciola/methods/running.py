@@ -16,7 +16,7 @@ from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping, to_yaml
 from luciola.data.summary import counted
 from luciola.methods.capacity import explained
-from luciola.methods.preparation import Trainee, average_for
+from luciola.methods.trainee import Trainee, average_for
 from luciola.models.precision import Precision
 from luciola.runs.folder import RUNS, RunFolder
 from luciola.runs.progress import Progress

@@ -7,7 +7,7 @@ from pathlib import Path
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.preparing import Config
 from luciola.methods.online.prompts import Prompts
-from luciola.methods.preparation import Trainee
+from luciola.methods.trainee import Trainee
 from luciola.training.world import World
 
 

@@ -12,7 +12,8 @@ from luciola.config.online import A2cConfig, ActorCriticConfig, GrpoConfig, PpoC
 from luciola.conversation.render import Renderer
 from luciola.methods.online.algorithms import critic_of
 from luciola.methods.online.sampling import Rollouts
-from luciola.methods.preparation import Loaded, Trainee, load_trainable
+from luciola.methods.preparation import load_trainable
+from luciola.methods.trainee import Loaded, Trainee
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.load import load_model
 from luciola.models.precision import Autocast, computes_bfloat16
