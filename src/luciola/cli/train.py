@@ -19,7 +19,7 @@ from luciola.errors import ConfigError
 from luciola.plugins import names_object
 
 if TYPE_CHECKING:
-    from luciola.methods.running import Result
+    from luciola.methods.job import Result
 
 C = TypeVar("C", bound=PreferenceConfig)
 

@@ -11,9 +11,9 @@ from luciola.config.preference import PreferenceConfig
 from luciola.conversation.template import load_template
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.comparisons import Comparisons
+from luciola.methods.job import Result
 from luciola.methods.pairing import ComparisonPlan
 from luciola.methods.preparation import adapt
-from luciola.methods.running import Result
 from luciola.methods.trainee import Trainee
 from luciola.models.adapters import count_parameters
 from luciola.models.empty import empty_model

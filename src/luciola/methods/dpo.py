@@ -22,9 +22,10 @@ from luciola.config.write import as_mapping
 from luciola.methods.comparing import Comparing
 from luciola.methods.comparison_runs import describe_run, introduction, plan_for, use_template
 from luciola.methods.comparisons import load_comparisons
+from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
 from luciola.methods.preparation import check_device, prepare, tokenizer_of
-from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import silence_dropout
 from luciola.models.context import within_context

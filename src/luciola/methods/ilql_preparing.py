@@ -8,9 +8,9 @@ import torch
 
 from luciola.config.ilql import IlqlConfig
 from luciola.methods.capacity import micro_tokens
+from luciola.methods.job import Result
 from luciola.methods.logged import LoggedPlan, Logs
 from luciola.methods.preparation import adapt, load_trainable
-from luciola.methods.running import Result
 from luciola.methods.trainee import Trainee
 from luciola.models.adapters import count_parameters
 from luciola.models.empty import empty_model

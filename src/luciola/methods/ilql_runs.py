@@ -18,11 +18,12 @@ from luciola.data.summary import counted
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
 from luciola.methods.ilql_preparing import describe_run, plan_for, prepare
+from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.logged import Logs, load_logs
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.running import load_metric
 from luciola.methods.preparation import check_device, tokenizer_of
-from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.methods.trainee import Trainee
 from luciola.models.context import within_context

@@ -16,6 +16,7 @@ from luciola.config.write import as_mapping
 from luciola.methods.comparing import Comparing
 from luciola.methods.comparison_runs import describe_run, introduction, plan_for, use_template
 from luciola.methods.comparisons import load_comparisons
+from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
     adapt_scorer,
@@ -25,7 +26,7 @@ from luciola.methods.preparation import (
     compile_layers,
 )
 from luciola.methods.reward_results import RewardResults
-from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.running import conduct
 from luciola.methods.trainee import Loaded, Trainee
 from luciola.models.actor_critic import silence_dropout
 from luciola.models.attention import NAME as ISOLATING

@@ -19,9 +19,10 @@ from luciola.conversation.template import load_template
 from luciola.data.rows import Row
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
+from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.planned import Planned, some_of
 from luciola.methods.preparation import check_device, describe_plan, prepare, tokenizer_of
-from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.running import conduct
 from luciola.methods.stream import Plan, halved, lay_out, rows_from, share
 from luciola.methods.trainee import Trainee
 from luciola.models.batch import Batch

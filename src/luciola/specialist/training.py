@@ -19,7 +19,7 @@ from luciola.data.order import permutation
 from luciola.data.statistics import statistics
 from luciola.errors import DataError
 from luciola.methods.examples import Examples, Order, saves_work
-from luciola.methods.running import Result
+from luciola.methods.job import Result
 from luciola.methods.sft import train
 from luciola.methods.stream import Rendered
 from luciola.models.context import within_context

@@ -15,7 +15,7 @@ from luciola.config.preference import DpoConfig
 from luciola.config.sft import SftConfig
 
 if TYPE_CHECKING:
-    from luciola.methods.running import Result
+    from luciola.methods.job import Result
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from luciola.compat.trlx.config import (
 from luciola.compat.trlx.rewards import FunctionReward, metric
 from luciola.compat.trlx.sections import ILQLConfig, Method, PPOConfig, SFTConfig
 from luciola.errors import ConfigError, DataError
-from luciola.methods.running import Result
+from luciola.methods.job import Result
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -16,6 +16,7 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
 from luciola.methods.capacity import micro_tokens
+from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.feedback import Feedback, Layout
@@ -24,7 +25,7 @@ from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.preparation import check_device, tokenizer_of
-from luciola.methods.running import Job, Result, conduct, loop_settings
+from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.context import context_length
