@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from luciola.models.load import check_folder, load_config, load_model
+from luciola.models.complaints import check_folder
+from luciola.models.load import load_config, load_model
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, resolve
 

@@ -6,18 +6,24 @@ mend is a ModelError that says what was seen and where. Quantised loading is lef
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luciola.errors import ModelError
 from luciola.models import catalogue, gguf, hub, implementation
+from luciola.models.complaints import (
+    any_file,
+    check_complete,
+    check_folder,
+    check_language_model,
+    explaining,
+    first_line,
+    json_of,
+)
 from luciola.models.quiet import quiet
-from luciola.models.source import ADAPTER, CONFIG, Source, resolve
+from luciola.models.source import ADAPTER, Source, resolve
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +32,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer_config.json")
-WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
-LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
 def load_tokenizer(
@@ -40,7 +44,7 @@ def load_tokenizer(
     source = model if isinstance(model, Source) else resolve(model)
     if source.gguf_file:
         return gguf.read_tokenizer(source.path)
-    if source.is_local and not _any_file(source.path, TOKENIZER_FILES):
+    if source.is_local and not any_file(source.path, TOKENIZER_FILES):
         if (source.path / ADAPTER).is_file():
             return load_tokenizer(_base(source.path), trust_remote_code=trust_remote_code)
         raise ModelError(
@@ -59,7 +63,7 @@ def load_config(model: str | Path | Source, *, trust_remote_code: bool = False) 
 
     source = base_source(model)
     offline = source.is_local or not hub.is_reachable(source.location)
-    with _explaining("model", source, offline):
+    with explaining("model", source, offline):
         return AutoConfig.from_pretrained(
             source.location, local_files_only=offline, trust_remote_code=trust_remote_code
         )
@@ -130,7 +134,7 @@ def _load_tokenizer(source: Source, trust_remote_code: bool) -> PreTrainedTokeni
     from transformers import AutoTokenizer
 
     offline = source.is_local or not hub.is_reachable(source.location)
-    with _explaining("tokenizer", source, offline):
+    with explaining("tokenizer", source, offline):
         return AutoTokenizer.from_pretrained(
             source.location, local_files_only=offline, trust_remote_code=trust_remote_code
         )
@@ -149,12 +153,12 @@ def load_plain(
     if source.is_local:
         check_folder(source.path)
     reading = {"local_files_only": offline, "trust_remote_code": trust_remote_code}
-    with _explaining("model", source, offline):
+    with explaining("model", source, offline):
         config = AutoConfig.from_pretrained(source.location, **reading)
-        _check_language_model(config, source)
+        check_language_model(config, source)
         names = implementation.candidates(config, attention)
         model, info = _load_with(names, source, dtype, reading | options)
-    _check_complete(info["missing_keys"], source)
+    check_complete(info["missing_keys"], source)
     with quiet():
         implementation.settle(model)
     return model
@@ -199,9 +203,10 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
                 adapted = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
             fill(adapted, folder)
             return with_own_pass(adapted)
-    except Exception as error:  # as in _explaining
+    except Exception as error:  # as in explaining
         raise ModelError(
-            f"the adapter in {folder} does not fit its base {base.name_or_path} ({_line(error)})",
+            f"the adapter in {folder} does not fit its base {base.name_or_path} "
+            f"({first_line(error)})",
             remedy=f"Its base is named in {folder / ADAPTER}; give it the model it was trained on.",
         ) from error
 
@@ -209,7 +214,7 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
 def _base(adapter: Path) -> Source:
     """The model that an adapter was trained on, as its configuration records it."""
     file = adapter / ADAPTER
-    recorded = _json(file).get("base_model_name_or_path") or ""
+    recorded = json_of(file).get("base_model_name_or_path") or ""
     if Path(recorded).name in catalogue.NAMES and not Path(recorded).exists():
         recorded = Path(recorded).name  # trained on another machine, whose cache is elsewhere
     try:
@@ -227,87 +232,3 @@ def _registered(name: str) -> str:
 
         attention.register()
     return name
-
-
-def check_folder(folder: Path) -> None:
-    """Raises: ModelError if a folder lacks a model's configuration or weights."""
-    if not (folder / CONFIG).is_file():
-        raise ModelError(
-            f"{folder} has no {CONFIG}, so it is not a model's folder",
-            remedy="Give the folder that save_pretrained wrote.",
-        )
-    _json(folder / CONFIG)
-    if not _any_file(folder, WEIGHT_FILES):
-        raise ModelError(
-            f"{folder} has no weights: no *.safetensors and no pytorch_model.bin",
-            remedy="Copy the weights of the model there; its configuration alone is not enough.",
-        )
-
-
-def _check_language_model(config: Any, source: Source) -> None:
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-
-    names = config.architectures or []
-    known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
-    if names and not any(name.endswith(LANGUAGE_MODELS) or name in known for name in names):
-        raise ModelError(
-            f"{source.location} is a {names[0]}, not a causal language model",
-            remedy="Give a model whose architecture ends in ForCausalLM.",
-        )
-
-
-def _check_complete(missing: Iterable[str], source: Source) -> None:
-    names = sorted(missing)
-    if names:
-        raise ModelError(
-            f"{source.location} lacks {len(names)} of the model's weights, among them {names[0]}",
-            remedy="The folder is incomplete, or holds a model's body without its output head.",
-        )
-
-
-@contextmanager
-def _explaining(what: str, source: Source, offline: bool) -> Iterator[None]:
-    """Quiet, and whatever fails becomes a ModelError: bare Exceptions come from the readers too."""
-    try:
-        with quiet(downloads=True):
-            yield
-    except ModelError:
-        raise
-    except Exception as error:
-        raise _explained(what, source, error, offline) from error
-
-
-def _explained(what: str, source: Source, error: BaseException, offline: bool) -> ModelError:
-    if not source.is_local and offline:
-        return hub.not_in_cache(source.location)
-    if "trust_remote_code" in str(error):
-        return ModelError(
-            f"{source.location} brings Python code of its own, which is not run unasked",
-            remedy="Read that code; if you trust it, set trust_remote_code=true.",
-        )
-    return ModelError(
-        f"the {what} in {source.location} cannot be loaded ({_line(error)})",
-        remedy="Its files may be damaged or of a kind that this version of transformers lacks.",
-    )
-
-
-def _any_file(folder: Path, patterns: Iterable[str]) -> bool:
-    return any(any(folder.glob(pattern)) for pattern in patterns)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{file} holds no JSON object")
-    return content
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error that says something, cut to what fits a sentence."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.endswith(":")] or lines
-    text = telling[0] if telling else type(error).__name__
-    return text if len(text) <= 160 else text[:159] + "…"
