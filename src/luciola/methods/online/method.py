@@ -26,7 +26,7 @@ from luciola.methods.online.prompts import Prompt
 from luciola.methods.online.rhythm import Rhythm
 from luciola.methods.online.sampling import Rollouts
 from luciola.methods.online.scores import rollout_figures, shaped_scores
-from luciola.methods.online.tracing import picture, traced
+from luciola.methods.online.tracing import Pictures
 from luciola.methods.stream import halved, lay_out, share
 from luciola.models.batch import Batch
 from luciola.objectives.kl import AdaptiveKl, FixedKl
@@ -83,6 +83,10 @@ class Online(Plain):
         self.config, self.algorithm, self.prompts = config, algorithm, prompts
         self.rollouts, self.feedback, self.evaluation = rollouts, feedback, evaluation
         self.trace, self.world = trace, world
+        self.pictures = None
+        if trace is not None:
+            tokenizer = rollouts.tokenizer
+            self.pictures = Pictures(trace, config, algorithm.name, prompts, tokenizer)
         self.rhythm = Rhythm(config, len(prompts), iterations)
         self.controller = controller
         self.starts_equal = starts_equal
@@ -198,7 +202,14 @@ class Online(Plain):
         experience = self.experience
         assert experience is not None
         self._seconds["update"] = time.perf_counter() - self._update_began
-        self._picture(experience)
+        if self.pictures is not None and self.rhythm.is_traced(self.iteration):
+            self.pictures.take(
+                experience,
+                self.feedback.policy,
+                iteration=self.iteration,
+                step=self.step,
+                kl_coef=self.controller.coefficient,
+            )
         skipped = self.rhythm.steps_per_iteration - self.position
         figures = {
             **self._flat_figures,
@@ -211,28 +222,6 @@ class Online(Plain):
             self.watch.look(self.iteration, {**means, **figures})
         self._pending = figures
         self.iteration, self.position, self.experience = self.iteration + 1, 0, None
-
-    def _picture(self, experience: Experience) -> None:
-        if not (self.rhythm.is_traced(self.iteration) and self.trace is not None):
-            return
-        chosen = traced(experience, self.config.trace_prompts)
-        now = self.feedback.policy([experience.samples[i] for i in chosen])
-        for index, columns in zip(chosen, now, strict=True):
-            one = experience.rollouts[index]
-            self.trace.append(
-                picture(
-                    experience,
-                    index,
-                    columns,
-                    config=self.config,
-                    method=self.algorithm.name,
-                    prompt=self.prompts[one.prompt],
-                    tokens=[str(self.rollouts.tokenizer.decode([i])) for i in one.ids],
-                    iteration=self.iteration,
-                    step=self.step,
-                    kl_coef=self.controller.coefficient,
-                )
-            )
 
     def figures(self) -> Mapping[str, float]:
         """An iteration's figures, at its last step."""

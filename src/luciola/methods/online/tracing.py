@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,11 @@ from luciola.config.online import (
 )
 from luciola.methods.online.experience import Experience
 from luciola.methods.online.prompts import Prompt
-from luciola.runs.trace import AnswerTrace
+from luciola.runs.trace import AnswerTrace, TraceFile
+from luciola.types import Tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 BEFORE = {
     "logprobs": "logprobs",
@@ -32,6 +37,54 @@ BEFORE = {
     "returns": "returns",
 }
 """Columns of the experience, and what the trace calls them."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Takes the pictures of a run, after an iteration's learning.
+
+    Args:
+        file: where they go.
+        config: the recipe.
+        method: its name.
+        prompts: in the order of the data.
+        tokenizer: turns tokens into text.
+    """
+
+    file: TraceFile
+    config: OnlineConfig
+    method: str
+    prompts: Sequence[Prompt]
+    tokenizer: PreTrainedTokenizerBase
+
+    def take(
+        self,
+        experience: Experience,
+        policy: Callable[[Sequence[Tokens]], list[dict[str, Tensor]]],
+        *,
+        iteration: int,
+        step: int,
+        kl_coef: float,
+    ) -> None:
+        """One of each traced prompt; `policy` gives its logprobs and values as they are now."""
+        chosen = traced(experience, self.config.trace_prompts)
+        now = policy([experience.samples[i] for i in chosen])
+        for index, columns in zip(chosen, now, strict=True):
+            one = experience.rollouts[index]
+            self.file.append(
+                picture(
+                    experience,
+                    index,
+                    columns,
+                    config=self.config,
+                    method=self.method,
+                    prompt=self.prompts[one.prompt],
+                    tokens=[str(self.tokenizer.decode([i])) for i in one.ids],
+                    iteration=iteration,
+                    step=step,
+                    kl_coef=kl_coef,
+                )
+            )
 
 
 def traced(experience: Experience, prompts: int) -> list[int]:
