@@ -21,6 +21,7 @@ from luciola.models.adapter_kinds import (
     merges,
     peft_settings,
 )
+from luciola.models.casting import cast_by_autocast
 from luciola.models.lora_targets import leave_out
 from luciola.models.parts import decoder_layers
 from luciola.models.quiet import quiet
@@ -102,7 +103,7 @@ def _attach(model: nn.Module, settings: Any, lora: LoraConfig, run_seed: int) ->
     with quiet(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*fan_in_fan_out is set to False.*", UserWarning)
         try:
-            return peft.get_peft_model(model, settings)
+            return cast_by_autocast(peft.get_peft_model(model, settings))
         except ValueError as error:
             if "not found in the base model" not in str(error):
                 raise
@@ -137,6 +138,7 @@ def continue_adapter(model: Any) -> nn.Module:
     """
     name = model.active_adapter
     settings = model.peft_config[name]
+    cast_by_autocast(model)
     if settings.is_prompt_learning:
         _continue_virtual(model)
     else:
