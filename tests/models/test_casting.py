@@ -44,7 +44,7 @@ def kept_bytes(model: Any, ids: torch.Tensor) -> tuple[int, torch.Tensor, list[t
     return sum(kept.values()), logits, gradients
 
 
-@pytest.mark.parametrize(("kind", "share"), [("lora", 0.95), ("rslora", 0.95), ("dora", 1.01)])
+@pytest.mark.parametrize(("kind", "share"), [("lora", 0.95), ("rslora", 0.95), ("dora", 1.2)])
 def test_the_numbers_are_the_same_and_less_is_kept(kind: str, share: float) -> None:
     ids = torch.arange(48)[None] % 90
     before, expected, wanted = kept_bytes(adapted(casts=True, kind=kind), ids)
