@@ -35,3 +35,25 @@ def test_every_method_says_where_and_how_it_trains(
     assert main([*words.split(), "max_steps=1", "out=run"]) == 0
     shown = capsys.readouterr().err
     assert "on the CPU in 1 process, fp32, packed rows, luciola attention, in run" in shown
+
+
+@pytest.mark.parametrize(("packing", "told"), [("tree", True), ("packed", False)])
+def test_what_trees_save_is_told_where_rows_are_trees(
+    packing: str,
+    told: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the run and in the dry run before it; the examples begin with one system message."""
+    monkeypatch.chdir(tmp_path)
+    write_model(Path("model"))
+    turns = [{"role": "system", "content": "You answer in as few words as there can be."}]
+    rows = [[*turns, {"role": "user", "content": q}, {"role": "assistant", "content": q}]
+            for q in "abcd"]  # fmt: skip
+    Path("chats.jsonl").write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+    words = f"train sft model=model data=chats.jsonl packing={packing} precision=fp32 device=cpu"
+    for more in ("--dry-run", "max_steps=1"):
+        assert main([*words.split(), more, "out=run"]) == 0
+        found = capsys.readouterr()
+        assert ("prefixes computed once in a tree" in found.out + found.err) is told, more

@@ -159,10 +159,11 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_the_command_fetches_prints_the_folder_and_lists(home: Path) -> None:
     run = CliRunner().invoke
-    assert " no " in run(app, ["list"]).stdout
+    assert "not fetched yet" in run(app, ["list"]).stdout
     fetched = run(app, ["get", NAME])
     assert fetched.stdout.strip() == str(home / "models" / NAME)
     again = run(app, ["get", NAME])
     assert again.stdout == fetched.stdout and "already there" in again.stderr
     listed = run(app, ["list"]).stdout
-    assert " yes " in listed and "Apache-2.0" in listed and "542 MB" in listed
+    assert f"present in {home / 'models' / NAME}\n" in listed, "whole, however narrow a terminal"
+    assert f"{NAME}: " in listed and "Apache-2.0" in listed and "542 MB" in listed

@@ -47,13 +47,9 @@ def get(
 @app.command("list")
 def list_models() -> None:
     """List the bundled models: size, licence, whether present, and where."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("name", "model", "download", "on disk", "licence", "present", box=None)
-    table.add_column("folder", overflow="fold")  # a path that is cut off is of no use
     for name, model in catalogue.CATALOGUE.items():
-        sizes = (f"{size / 1e6:.0f} MB" for size in (model.download_bytes, model.disk_bytes))
-        present = "yes" if catalogue.is_present(name) else "no"
-        table.add_row(name, model.title, *sizes, model.licence, present, str(catalogue.path(name)))
-    Console().print(table)
+        download, on_disk = (size / 1e6 for size in (model.download_bytes, model.disk_bytes))
+        here = "present in" if catalogue.is_present(name) else "not fetched yet; goes to"
+        typer.echo(f"{name}: {model.title}, {model.licence}")
+        typer.echo(f"  {download:.0f} MB to fetch, {on_disk:.0f} MB on disk")
+        typer.echo(f"  {here} {catalogue.path(name)}")

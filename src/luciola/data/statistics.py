@@ -32,8 +32,8 @@ class Statistics:
     untrained: int
     max_length: int = 0
 
-    def text(self) -> str:
-        """A few lines for people."""
+    def text(self, *, in_trees: bool = True) -> str:
+        """A few lines for people; `in_trees`: rows are trees, which compute prefixes once."""
         share = 100 * self.trained / max(1, self.tokens)
         lines = [
             f"{counted(self.examples, 'example')}, {self.tokens:,} tokens, "
@@ -41,7 +41,7 @@ class Statistics:
             f"length in tokens: {self.shortest:,} to {self.longest:,}, median {self.median:,}, "
             f"95 % up to {self.p95:,}",
         ]
-        if self.shared:
+        if self.shared and in_trees:
             share = 100 * self.shared / max(1, self.tokens)
             lines.append(
                 f"prefixes computed once in a tree: {self.shared:,} tokens less ({share:.0f} %)"

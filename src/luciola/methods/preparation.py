@@ -104,12 +104,17 @@ def describe_plan(config: TrainingConfig, examples: Examples) -> str:
     lines = [
         f"would train {count} of {config.model}",
         *examples.notes,
-        examples.statistics.text(),
+        examples.statistics.text(in_trees=examples.shared_prefixes and _may_be_trees(config)),
         f"{len(steps):,} steps of {config.batch} examples, {steps.steps_per_epoch:,} an epoch",
     ]
     if examples.held_out:
         lines.append(f"{len(examples.held_out):,} examples held out for evaluation")
     return "\n".join(lines)
+
+
+def _may_be_trees(config: TrainingConfig) -> bool:
+    """Whether the recipe lets rows be trees, where the data and the model do."""
+    return config.packing in ("auto", "tree") and config.adapter not in VIRTUAL
 
 
 def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrainedModel:

@@ -239,5 +239,5 @@ def introduction(
         f"in {folder}",
         *world.notes,
         *examples.notes,
-        *figures.text().splitlines()[1:],
+        *figures.text(in_trees=trainee.kind == "tree").splitlines()[1:],
     ]

@@ -148,3 +148,18 @@ def test_groups_without_spread_are_counted() -> None:
     figures = algorithm_for(config).prepare(made, torch.tensor([1.0, 1.0, 0.5, 2.5]), 0.0)
     assert figures["groups/without_spread"] == 0.5
     assert not made.columns["advantages"][:2].any()
+
+
+@pytest.mark.parametrize("recipe", [
+    PpoConfig(**settings(whiten_rewards=True)), RlooConfig(**settings(baseline="batch")),
+])  # fmt: skip
+def test_an_iteration_of_a_single_token_is_no_error(recipe: Any) -> None:
+    """It has no spread: what would be whitened stays as it is. Score 2, no KL, value 0: A = 2."""
+    one = Rollout(
+        0, 0, 0, (5,), (7,), "end", (-1.0,), 2.0, {},
+        logprobs=(-1.0,), reference=(-1.0,), kls=(0.0,), values=(0.0,), entropies=(0.5,),
+    )  # fmt: skip
+    made = Experience.of([one])
+    figures = algorithm_for(recipe).prepare(made, torch.tensor([2.0]), 0.1)
+    assert made.columns["advantages"].tolist() == [[2.0]]
+    assert figures["advantages/std"] == 0

@@ -104,16 +104,16 @@ class ActorCriticAlgorithm:
         columns["rewards"] = token_rewards(scores, columns["kls"], mask, kl_coef)
         used = columns["rewards"]
         if config.whiten_rewards:
-            used = columns["whitened_rewards"] = whiten(used, mask, shift=False)
+            used = columns["whitened_rewards"] = _whitened(used, mask, shift=False)
         raw, returns = gae(columns["values"], used, mask, gamma=config.gamma, lam=config.lam)
         columns["raw_advantages"], columns["returns"] = raw, returns
-        columns["advantages"] = whiten(raw, mask) if config.whiten_advantages else raw
-        spread = float(masked_variance(returns, mask)) if int(mask.sum()) > 1 else 0.0
+        columns["advantages"] = _whitened(raw, mask) if config.whiten_advantages else raw
+        spread = _deviation(returns, mask) ** 2
         error = float(masked_mean((columns["values"] - returns).square(), mask))
         return {
             "objective/reward": float(columns["rewards"].sum(1).mean()),
             "advantages/mean": float(masked_mean(raw, mask)),
-            "advantages/std": float(masked_variance(raw, mask)) ** 0.5,
+            "advantages/std": _deviation(raw, mask),
             "returns/mean": float(masked_mean(returns, mask)),
             "value/mean": float(masked_mean(columns["values"], mask)),
             "value/explained": 1 - error / spread if spread > 0 else 0.0,
@@ -179,8 +179,10 @@ class GroupAlgorithm:
             columns["advantages"] = _spread(advantages, mask)
         else:
             columns["rewards"] = token_rewards(scores, columns["kls"], mask, kl_coef)
-            if config.baseline == "batch":
+            if config.baseline == "batch" and int(mask.sum()) > 1:
                 columns["advantages"] = reinforce_plus_plus(columns["rewards"], mask)
+            elif config.baseline == "batch":
+                columns["advantages"] = columns["rewards"] * mask
             else:
                 whole = columns["rewards"].sum(1)
                 columns["advantages"] = _spread(rloo_advantages(whole, experience.groups), mask)
@@ -189,7 +191,7 @@ class GroupAlgorithm:
         ).float()
         still = _still_groups(scores, experience.groups)
         return {
-            "advantages/std": float(masked_variance(columns["advantages"], mask)) ** 0.5,
+            "advantages/std": _deviation(columns["advantages"], mask),
             "groups/without_spread": still,
         }
 
@@ -216,6 +218,16 @@ class GroupAlgorithm:
                 kls = kl_estimate(now.logprobs, columns["reference"], config.kl_estimator)
             terms["loss/kl"] = Term((kls * columns["weights"]).sum(), self._per, config.kl_coef)
         return terms
+
+
+def _whitened(values: Tensor, mask: Tensor, *, shift: bool = True) -> Tensor:
+    """As `whiten`; a single token, which has no spread, stays as it is."""
+    return whiten(values, mask, shift=shift) if int(mask.sum()) > 1 else values * mask
+
+
+def _deviation(values: Tensor, mask: Tensor) -> float:
+    """Unbiased standard deviation over the tokens; 0 of a single one."""
+    return float(masked_variance(values, mask)) ** 0.5 if int(mask.sum()) > 1 else 0.0
 
 
 def _figures(prefix: str, objective: Objective) -> dict[str, Term]:
