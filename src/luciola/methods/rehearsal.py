@@ -17,7 +17,8 @@ from luciola.config.online import OnlineConfig
 from luciola.config.preference import RewardConfig
 from luciola.config.training import TrainingConfig
 from luciola.memory.simulation import Loss
-from luciola.methods.online.algorithms import Now, algorithm_for, critic_of
+from luciola.methods.online.algorithms import algorithm_for, critic_of
+from luciola.methods.online.now import Now
 from luciola.methods.preparation import adapt
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.batch import Batch

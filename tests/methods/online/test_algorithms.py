@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from luciola.config.online import GrpoConfig, PpoConfig, RlooConfig
-from luciola.methods.online.algorithms import ANSWERS, TOKENS, Now, algorithm_for
+from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.experience import Experience, Rollout
+from luciola.methods.online.now import ANSWERS, TOKENS, Now
 from luciola.models.actor_critic import Outputs
 
 LENGTHS = (3, 1, 2, 2)

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from luciola.config.online import OnlineConfig
 from luciola.methods.base import Plain
-from luciola.methods.online.algorithms import ANSWERS, TOKENS, Algorithm, Now
+from luciola.methods.online.algorithms import Algorithm
 from luciola.methods.online.diagnosis import Watch, check_first_ratio, check_start
 from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.experience import Experience, by_token
 from luciola.methods.online.feedback import Feedback
+from luciola.methods.online.now import ANSWERS, TOKENS, Now
 from luciola.methods.online.prompts import Prompt
 from luciola.methods.online.rhythm import Rhythm
 from luciola.methods.online.sampling import Rollouts
