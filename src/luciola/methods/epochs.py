@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ class Epochs:
         """Numbers of an epoch's examples, in its order; as many in every epoch."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def steps_per_epoch(self) -> int:
         """Steps in one pass; the last may be smaller than `batch`."""
         return math.ceil(len(self.taken(0)) / self.batch)

@@ -47,7 +47,7 @@ class Rhythm:
         Where it is pictured, the traced prompts take the place of others.
         """
         count = self.config.rollouts // self.config.answers
-        chosen = [self._prompt_at(iteration * count + i) for i in range(count)]
+        chosen = self._prompts_at(range(iteration * count, (iteration + 1) * count))
         if self.is_traced(iteration):
             wanted = range(min(self.config.trace_prompts, self.prompts, count))
             missing = [prompt for prompt in wanted if prompt not in chosen]
@@ -64,6 +64,8 @@ class Rhythm:
         every = self.config.trace_every or max(1, self.iterations // 20)
         return iteration % every == 0 or iteration + 1 == self.iterations
 
-    def _prompt_at(self, place: int) -> int:
-        epoch, index = divmod(place, self.prompts)
-        return int(permutation(self.prompts, self.config.seed, "prompts", epoch)[index])
+    def _prompts_at(self, places: range) -> list[int]:
+        """Which prompts come there, where all are gone through again and again, shuffled anew."""
+        epochs = range(places[0] // self.prompts, places[-1] // self.prompts + 1)
+        orders = {n: permutation(self.prompts, self.config.seed, "prompts", n) for n in epochs}
+        return [int(orders[place // self.prompts][place % self.prompts]) for place in places]
