@@ -31,7 +31,7 @@ from luciola.training.optimizer import build_optimizer
 from luciola.training.world import grow_segments
 from memory import DATA, SHAPES, ShapePlanner
 
-WARM, MEASURED = 2, 4
+WARM, MEASURED = 1, 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Case:
 
 
 CASES = (
-    Case("70B", 1, 1024), Case("70B", 4, 1024), Case("70B", 16, 1024),
+    Case("70B", 1, 1024), Case("70B", 4, 1024), Case("70B", 8, 1024),
     Case("14B", 16, 1024), Case("13B", 16, 1024), Case("7B", 16, 1024),
 )  # fmt: skip
 
