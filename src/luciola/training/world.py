@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -64,6 +65,8 @@ class World:
         self.device: torch.device = self.accelerator.device
         if self.size > 1:
             _die_with_the_launcher()
+        if self.size > 1 and self.device.type == "cpu":
+            atexit.register(_leave)
 
     @property
     def is_main(self) -> bool:
@@ -193,6 +196,14 @@ def check_launch(environment: Mapping[str, str]) -> None:
             remedy=f"Start it with `torchrun --nproc_per_node {size} -m luciola …`, "
             "or unset WORLD_SIZE to train in one process.",
         )
+
+
+def _leave() -> None:
+    """End the threads between CPU processes: one that is left when the interpreter goes can abort
+    the process, and a run that has finished would look failed.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _die_with_the_launcher() -> None:
