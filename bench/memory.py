@@ -7,6 +7,7 @@ Models have random weights, built on the device from a shape, so that nothing is
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import sys
@@ -89,7 +90,7 @@ class ShapePlanner(Planner):
         quantise = self.quantised is not None
         with torch.device("meta" if quantise else device):
             model = AutoModelForCausalLM.from_config(
-                self.shape, attn_implementation=name, dtype=kind
+                copy.deepcopy(self.shape), attn_implementation=name, dtype=kind
             )
         if quantise and device != "meta":
             return four_bit(model, device)

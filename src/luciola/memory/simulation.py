@@ -52,9 +52,7 @@ def simulate(roles: nn.Module, loss: Loss, load: Load) -> dict[str, int]:
         loss: of the roles' outputs; scalar, carries the gradient.
         load: of the micro-batch.
     """
-    fake = FakeTensorMode(allow_non_fake_inputs=True)
-    fake.cache_enabled = False  # what it remembers of an operator can lose who shares a storage
-    with _quietly(), fake:
+    with _quietly(), FakeTensorMode(allow_non_fake_inputs=True):
         roles.to_empty(device="cpu")
         for module in roles.modules():
             tie: Any = getattr(module, "tie_weights", None)
