@@ -42,3 +42,20 @@ def test_the_originals_defects_are_kept_in_its_reading() -> None:
 )
 def test_the_first_statement_in_one_line(reply: str, expected: str) -> None:
     assert sql_line(reply) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("`name`, `age\n  FROM singer", "SELECT `name`,"),
+        ("```\nname\nFROM singer", "``` name FROM singer"),
+        ("```sql\nSELECT a\nFROM `b\nWHERE c", "SELECT a FROM"),
+        ("name FROM s WHERE a = 'x\r\ny'", "SELECT name FROM s WHERE a = 'x y'"),
+        ("name FROM s WHERE a = 'x\u2028y\x85'", "SELECT name FROM s WHERE a = 'x y '"),
+        ("I do not\n\nknow.", "I do not know."),
+    ],
+)
+def test_a_reply_of_several_lines_never_becomes_several(reply: str, expected: str) -> None:
+    """A second line would be taken for the answer to the next question."""
+    assert sql_line(reply) == expected
+    assert len(sql_line(reply).splitlines()) == 1

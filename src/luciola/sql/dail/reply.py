@@ -13,6 +13,8 @@ from luciola.sql.answer import PROSE, extract_sql
 from luciola.sql.lexer import pieces
 
 BEGINS = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+"""Whatever `str.splitlines` takes for the end of a line, with the white space around it."""
 
 
 def original_line(reply: str) -> str:
@@ -34,7 +36,8 @@ def continuation(query: str) -> str:
 def sql_line(reply: str) -> str:
     """The first statement of the reply in one line; SELECT is put before one that goes on from it.
 
-    Fences, comments, what follows a semicolon and prose are left out; strings stay as they are.
+    Fences, comments, what follows a semicolon and prose are left out; strings stay as they are,
+    but for line breaks in them, which become blanks: a file of predictions has one line for each.
     """
     text = reply.strip()
     sql = extract_sql(text)
@@ -45,8 +48,10 @@ def sql_line(reply: str) -> str:
 
 
 def _unbroken(sql: str) -> Iterator[str]:
-    """The pieces of `sql`, with one blank for white space outside strings."""
-    return (" " if piece.kind in ("space", "comment") else piece.text for piece in pieces(sql))
+    """The pieces of `sql`, with one blank for white space outside strings and for line breaks."""
+    for piece in pieces(sql):
+        is_blank = piece.kind in ("space", "comment")
+        yield " " if is_blank else BREAKS.sub(" ", piece.text)
 
 
 def _parses(sql: str) -> bool:
