@@ -83,7 +83,7 @@ def _precision(page: Page) -> None:
     if fp16:
         page.notices.append(
             "fp16 is trained in bf16 where the device computes it, else in fp32: neither needs a "
-            "loss scale"
+            "loss scale; for fp16 itself, on an older GPU, add precision=fp16"
         )
     if page.get("use_cpu", False) or page.get("no_cuda", False):
         page.settings["device"] = "cpu"
