@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -225,6 +226,44 @@ def test_a_folder_with_something_else_is_left_alone(study_of: StudyOf, scripted:
     Path(config.out, "thesis.txt").write_text("precious")
     with pytest.raises(ConfigError, match="something else than a study"):
         run(config, scripted().opened, show=False)
+
+
+def test_a_study_begins_where_a_dry_run_left_vectors(study_of: StudyOf, scripted: Any) -> None:
+    config = study_of()
+    Path(config.out, "embeddings").mkdir(parents=True)
+    Path(config.out, ".lock").touch()
+    assert "2 of 2 points" in run(config, scripted().opened, show=False)
+
+
+def test_a_moved_model_and_database_find_their_results(study_of: StudyOf, tmp_path: Path) -> None:
+    """Also where a copy made the files younger; further training changes the address."""
+    from support import write_model
+
+    first = write_model(tmp_path / "first")
+    second = tmp_path / "elsewhere" / "second"
+    shutil.copytree(first, second)
+    shutil.copytree(tmp_path / "zoo", tmp_path / "moved", copy_function=shutil.copyfile)
+    point = Point("m", "TR_P", False, "plain")
+
+    def address(folder: Path, databases: str) -> str:
+        place = {"model": str(folder), "name": "m"}
+        config = study_of(models=[place], databases=str(tmp_path / databases / "database"))
+        return Study(config).path_of(point).name
+
+    was = address(first, "zoo")
+    assert address(second, "moved") == was
+    (second / "README.md").write_text("moved")
+    assert address(second, "zoo") == was
+    weights = second / "model.safetensors"
+    held = weights.read_bytes()
+    weights.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    assert address(second, "zoo") != was
+
+
+def test_a_report_needs_no_model_of_the_hub_on_this_machine(study_of: StudyOf) -> None:
+    config = study_of(models=[{"model": "nobody/has-this"}])
+    with pytest.raises(ConfigError, match="no results of this grid"):
+        report_only(config)
 
 
 def test_the_model_is_opened_once_and_only_where_it_is_needed(

@@ -172,11 +172,15 @@ def _point(
 
 def _written(model: StudyModel, name: str, keys: str, rule: str) -> Representation | None:
     """The representation; None where a model names no own one, or it has no such variant."""
-    own = model.representation if name.upper() == OWN else name
-    if not own:
+    shown, said = SWITCHES[keys], SWITCHES[rule]
+    if name.upper() == OWN:
+        name = model.representation
+        shown = model.foreign_keys if shown is None else shown
+        said = model.rule if said is None else said
+    if not name:
         return None
     try:
-        return representation(own, foreign_keys=SWITCHES[keys], rule=SWITCHES[rule])
+        return representation(name, foreign_keys=shown, rule=said)
     except ConfigError:
         return None
 

@@ -6,12 +6,13 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from luciola.config.study import StudyConfig
 from luciola.errors import DataError
+from luciola.specialist.study import digest
 from luciola.sql.dail.databases import Databases
 from luciola.sql.dail.tables import read_tables
 from luciola.sql.datasets.dataset import Dataset, open_dataset
@@ -64,6 +65,12 @@ class Material:
     def metrics(self) -> tuple[str, ...]:
         """What can be judged: exact match needs tables.json."""
         return ("em", "ex") if self.entries else ("ex",)
+
+    @cached_property
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        """The databases that are asked, each with a hash of its file."""
+        names = sorted({asked.db_id for asked in self.questions})
+        return tuple((name, digest.of_file(self.databases.file(name))) for name in names)
 
 
 def read_material(config: StudyConfig) -> Material:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from luciola.config.study import StudyConfig, StudyModel
 from luciola.errors import LuciolaError
+from luciola.specialist.study import digest
 from luciola.sql.asking.costs import Prices
 from luciola.sql.asking.model import LanguageModel
 from luciola.sql.dail.organization import Budget
@@ -26,13 +26,11 @@ class Reach:
     """What is known of a model before it is opened.
 
     Args:
-        identity: tells it from every other model, and from itself after further training.
         budget: of prompt and answer; None where nothing limits them, or nobody can count.
         stop: texts that end an answer.
         prices: of its tokens; None: it costs nothing.
     """
 
-    identity: str
     budget: Budget | None
     stop: tuple[str, ...]
     prices: Prices | None
@@ -45,7 +43,6 @@ def reach(model: StudyModel, config: StudyConfig) -> Reach:
     """
     priced = model.prompt_price or model.answer_price
     return Reach(
-        identity=_identity(model),
         budget=_budget(model, config.max_tokens),
         stop=RAW_STOPS if model.raw else (),
         prices=Prices(model.prompt_price, model.answer_price) if priced else None,
@@ -79,23 +76,21 @@ def file_name(model: StudyModel) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in model.label)
 
 
-def _identity(model: StudyModel) -> str:
+def identity(model: StudyModel) -> str:
+    """What tells a model from every other, and from itself after further training.
+
+    Of a model on this machine it is what its files hold, so that a result is found again where the
+    folder was moved or copied; of the others their name.
+
+    Raises: ModelError where there is no such model.
+    """
     asked = [model.raw, model.context, model.tokenizer]  # what a prompt and its form depend on
     if model.url:
         return json.dumps([model.url, model.model, *asked])
     from luciola.models.source import resolve
 
     source = resolve(model.model)
-    if source.kind in ("bundled", "hub"):
-        return json.dumps([model.model, *asked])
-    return json.dumps([str(source.path.resolve()), _state(source.path), *asked])
-
-
-def _state(path: Path) -> str:
-    """A hash of the names, sizes and ages of a model's files, which training changes."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    return json.dumps([digest.of_model(source.path) if source.is_local else model.model, *asked])
 
 
 def _budget(model: StudyModel, answer: int) -> Budget | None:

@@ -75,7 +75,7 @@ def share(judged: Sequence[Judged], name: str) -> float | None:
 
 
 def key_of(point: Point, config: StudyConfig, material: Material, identity: str) -> str:
-    """The name of a point's file: a hash of all that decides its result.
+    """The name of a point's file: a hash of all that decides its result, wherever that lies.
 
     Args:
         identity: what tells the model from every other, and from itself after further training.
@@ -85,7 +85,7 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
         "point": {key: value for key, value in point.values.items() if key != "model"},
         "model": identity,
         "questions": [[q.db_id, q.question, q.query] for q in material.questions],
-        "databases": _sizes(material),
+        "databases": material.contents,
         "metrics": material.metrics,
         "original": config.original,
         "max_tokens": config.max_tokens,
@@ -98,13 +98,6 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
         decides["first"] = [config.first_answers, material.first]
     text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _sizes(material: Material) -> list[list[Any]]:
-    """Name, size and age of the files that are asked, so that a changed one is asked again."""
-    names = sorted({asked.db_id for asked in material.questions})
-    files = [material.databases.file(name).stat() for name in names]
-    return [[name, f.st_size, f.st_mtime_ns] for name, f in zip(names, files, strict=True)]
 
 
 def write_result(path: Path, result: Result) -> None:

@@ -21,13 +21,15 @@ from luciola.runs.progress import Progress
 from luciola.specialist.study.grid import Plan, Point, first_answers_of, plan
 from luciola.specialist.study.judging import judge, read_replies
 from luciola.specialist.study.material import Material, read_material
-from luciola.specialist.study.models import Opener, Reach, open_model, reach
+from luciola.specialist.study.models import Opener, Reach, identity, open_model, reach
 from luciola.specialist.study.prompts import Prompts
 from luciola.specialist.study.results import Result, key_of, read_result, write_result
 from luciola.sql.asking.model import Answers, LanguageModel, Sampling
 from luciola.sql.dail.organization import Prompt
 
 log = logging.getLogger(__name__)
+BEFORE = ("embeddings", ".lock")
+"""What a dry run, or one that ended at once, leaves in a folder that holds no study yet."""
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Study:
     config: StudyConfig
     opener: Opener = open_model
     _reaches: dict[str, Reach] = field(default_factory=dict)
+    _identities: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def plan(self) -> Plan:
@@ -65,13 +68,19 @@ class Study:
             self._reaches[model.label] = reach(model, self.config)
         return self._reaches[model.label]
 
+    def identity(self, model: StudyModel) -> str:
+        """What tells a model from every other, found out once; a hub's need not be here."""
+        if model.label not in self._identities:
+            self._identities[model.label] = identity(model)
+        return self._identities[model.label]
+
     def model_of(self, point: Point) -> StudyModel:
         return next(model for model in self.config.models if model.label == point.model)
 
     def path_of(self, point: Point) -> Path:
         """The file with a point's result."""
-        identity = self.reach(self.model_of(point)).identity
-        key = key_of(point, self.config, self.material, identity)
+        model = self.identity(self.model_of(point))
+        key = key_of(point, self.config, self.material, model)
         return self.folder / "points" / f"{key}.json"
 
     def result_of(self, point: Point) -> Result | None:
@@ -158,7 +167,9 @@ def report_only(config: StudyConfig) -> str:
 
 def _check_folder(folder: Path) -> None:
     """Raises: ConfigError where the folder holds something that is no study."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "grid.yaml").is_file():
+    if not folder.is_dir() or (folder / "grid.yaml").is_file():
+        return
+    if any(path.name not in BEFORE for path in folder.iterdir()):
         raise ConfigError(
             f"{folder} holds something else than a study", remedy="Choose another out=FOLDER."
         )
