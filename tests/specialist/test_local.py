@@ -10,6 +10,7 @@ import pytest
 
 from luciola.errors import ModelError
 from luciola.rollout.batch import PaddedBatch
+from luciola.specialist.expertise import Expertise
 from luciola.specialist.local import LocalModel
 from luciola.sql.asking.model import Answers, Sampling
 from support import write_model
@@ -59,6 +60,18 @@ def test_a_prompt_is_a_users_message_or_goes_on_as_it_stands(folder: Path) -> No
     assert raw.tokenizer.decode(raw._ids("SELECT ")) == "SELECT "
     assert went_on.prompt_tokens == len(raw._ids("SELECT ")) < asked.prompt_tokens
     assert asked.texts != went_on.texts
+
+
+def test_a_trained_model_is_asked_as_it_learned_unless_told_otherwise(tmp_path: Path) -> None:
+    """It learned to write the blank after SELECT, so that it is not shown one."""
+    folder = write_model(tmp_path / "model", context=128)
+    Expertise(prompt="TR_P", strip_suffix=True).save(folder)
+    trained, chat = (LocalModel(folder, device="cpu", raw=raw) for raw in (None, False))
+    assert trained.raw
+    assert trained.tokenizer.decode(trained._ids("SELECT ")) == "SELECT"
+    assert chat.tokenizer.decode(chat._ids("SELECT ")) == "<user>SELECT<end><assistant>"
+    Expertise(prompt="TR_P", chat=True).save(folder)
+    assert not LocalModel(folder, device="cpu").raw
 
 
 def test_a_prompt_that_does_not_fit_fails_alone(model: LocalModel) -> None:

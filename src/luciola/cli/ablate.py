@@ -26,8 +26,9 @@ def ablate(
     The same command goes on where it was stopped; nothing is asked twice.
     """
     from luciola.config.load import load
+    from luciola.specialist.study.trained import as_trained
 
-    config = load(StudyConfig, *split_words(words or []))
+    config = as_trained(load(StudyConfig, *split_words(words or [])))
     if dry_run:
         from luciola.specialist.study.forecast import forecast
 

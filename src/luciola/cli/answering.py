@@ -30,8 +30,12 @@ def answer(
         str, typer.Option("--adapter", help="With --model: folder of an adapter on it.")
     ] = "",
     raw: Annotated[
-        bool, typer.Option("--raw", help="With --model: go on from the prompt, no chat template.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--raw/--chat",
+            help="With --model: go on from the prompt, or a chat; else as it was trained.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     endpoint: Annotated[
         str, typer.Option("--endpoint", help="OpenAI-compatible server, e.g. http://HOST:8000/v1.")
@@ -109,9 +113,8 @@ def answer(
     rows = read_prompts(prompts, databases if votes > 1 else "")
     place = None if no_cache else Path(cache or f"{out}.answers.jsonl")
     heat = float(votes > 1) if temperature is None else temperature
-    stop = ENDS if raw or completions else ()
-    sampling = Sampling(votes, heat, top_p, max_tokens, stop, seed)
     asked: LanguageModel
+    goes_on = completions
     if endpoint:
         from luciola.sql.asking.endpoint import Endpoint
 
@@ -131,6 +134,8 @@ def answer(
         from luciola.specialist.local import LocalModel
 
         asked = LocalModel(model, device=device, adapter=adapter or None, raw=raw, cache=place)
+        goes_on = asked.raw
+    sampling = Sampling(votes, heat, top_p, max_tokens, ENDS if goes_on else (), seed)
     began = time.perf_counter()
     with _kept(place):
         answers = _answered(asked, [row.prompt for row in rows], sampling)
@@ -150,7 +155,7 @@ def _check_one_model(
     name: str,
     *,
     adapter: str,
-    raw: bool,
+    raw: bool | None,
     completions: bool,
     votes: int,
     databases: str,
@@ -163,7 +168,8 @@ def _check_one_model(
         )
     if bool(endpoint) != bool(name):
         raise ConfigError("--endpoint URL and --name NAME belong together")
-    elsewhere = [flag for flag, given in {"--adapter": adapter, "--raw": raw}.items() if given]
+    flags = {"--adapter": adapter, "--raw": raw, "--chat": raw is False}
+    elsewhere = [flag for flag, given in flags.items() if given]
     if endpoint and elsewhere:
         raise ConfigError(
             f"{', '.join(elsewhere)} goes with --model, not with --endpoint",

@@ -29,10 +29,14 @@ class StudyModel:
     """Bundled name, folder or hub id; with url the name that the endpoint knows."""
     name: str = ""
     """What the report calls it."""
-    raw: bool = False
-    """The prompt is continued as it stands, without a chat template."""
+    raw: bool | None = None
+    """The prompt is continued as it stands, without a chat template; else as it was trained."""
     representation: str = ""
-    """The one that it was trained with; grids name it OWN."""
+    """Grids name it OWN; where not given, the one that the model's folder was trained with."""
+    foreign_keys: bool | None = None
+    """Of its own representation, where a grid says nothing else."""
+    rule: bool | None = None
+    """Of its own representation, where a grid says nothing else."""
     context: CountOrZero = 0
     """Tokens of prompt and answer; 0: as the model's folder says, without limit for an endpoint."""
 

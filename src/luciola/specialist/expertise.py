@@ -79,6 +79,15 @@ class Expertise:
             return None
         return representation(self.prompt, foreign_keys=self.foreign_keys, rule=self.rule)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the model goes on from a prompt's text, without a chat template."""
+        return self.prompt not in OWN_PROMPTS and not self.chat
+
+    def stripped(self, prompt: str) -> str:
+        """The prompt as the model reads it: without its last blank, where that is the answer's."""
+        return prompt.removesuffix(" ") if self.strip_suffix else prompt
+
     def save(self, folder: Path) -> None:
         """Write it into a model's folder."""
         write_atomically(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")

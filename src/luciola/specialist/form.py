@@ -42,7 +42,7 @@ class Form:
 
     def ids(self, prompt: str) -> list[int]:
         """The tokens of a prompt that a representation wrote."""
-        text = self._text(prompt)
+        text = self.expertise.stripped(prompt)
         if self.expertise.chat:
             return self.renderer.prompt_ids([Message("user", text)])
         return self.renderer.text_prompt_ids(text)
@@ -60,7 +60,7 @@ class Form:
                 path=origin.path or None,
                 line=origin.line or None,
             )
-        text, answer = self._text(prompt), continuation(query)
+        text, answer = self.expertise.stripped(prompt), continuation(query)
         if self.expertise.chat:
             return Conversation((Message("user", text), Message("assistant", answer)), origin)
         blank = prompt[len(text) :]
@@ -71,6 +71,3 @@ class Form:
         if self.expertise.chat or BEGINS.match(answer):
             return sql_line(answer)
         return sql_line(f"SELECT {answer.lstrip()}")
-
-    def _text(self, prompt: str) -> str:
-        return prompt.removesuffix(" ") if self.expertise.strip_suffix else prompt

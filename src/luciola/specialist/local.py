@@ -22,6 +22,7 @@ from luciola.rollout.batch import context_length
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.text import read
 from luciola.seeds import seed
+from luciola.specialist.expertise import Expertise
 from luciola.sql.asking.cache import AnswerCache, Kept, address, in_order
 from luciola.sql.asking.model import Answers, Progress, Sampling
 from luciola.types import Message, Request
@@ -44,7 +45,9 @@ class LocalModel:
         device: "auto", "cpu" or "cuda".
         adapter: folder of an adapter to put on it.
         raw: go on from the prompt as it stands; else it is a user's message in the model's chat
-            template, also where it ends in `SELECT `.
+            template, also where it ends in `SELECT `. None: as the model was trained by
+            `luciola sql train`; a chat where it was not. Where it learned to write the blank that
+            a prompt ends in, it is asked without that.
         batch: answers under way at a time; None: as many as the device holds.
         cache: file in which answers are kept; what is there is not computed again.
 
@@ -57,16 +60,16 @@ class LocalModel:
         *,
         device: str = "auto",
         adapter: str | Path | None = None,
-        raw: bool = False,
+        raw: bool | None = None,
         batch: int | None = None,
         cache: Path | None = None,
     ) -> None:
         self.name = f"{model} with {adapter}" if adapter else str(model)
-        self.raw = raw
+        self.expertise = Expertise.load(str(adapter or model))
+        self.raw = self.expertise.goes_on if raw is None else raw
         self.cache = AnswerCache(cache) if cache else None
-        self._place = " ".join(
-            [_version(model), _version(adapter) if adapter else "", f"raw={raw}"]
-        )
+        form = f"raw={self.raw}" + " stripped" * self.expertise.strip_suffix
+        self._place = " ".join([_version(model), _version(adapter) if adapter else "", form])
         place = best_device(device)
         folder = resolve(adapter).path if adapter else None
         own = folder is not None and any(folder.glob("tokenizer*"))  # it may know new tokens
@@ -99,14 +102,15 @@ class LocalModel:
         return in_order(prompts, found)
 
     def _ids(self, prompt: str) -> list[int]:
+        text = self.expertise.stripped(prompt)
         if self.raw:
-            return self.renderer.text_prompt_ids(prompt)
+            return self.renderer.text_prompt_ids(text)
         if not self.tokenizer.chat_template:
             raise ModelError(
                 f"{self.name} has no chat template, so it cannot be asked as a chat model",
                 remedy="Let it go on from the prompts as they stand: --raw, or raw=True.",
             )
-        return self.renderer.prompt_ids([Message("user", prompt)])
+        return self.renderer.prompt_ids([Message("user", text)])
 
     def _too_long(self, ids: Sequence[int], sampling: Sampling) -> str:
         """Why a prompt cannot be answered; "" where it can."""
