@@ -25,6 +25,7 @@ EXTRAS = {
     "mysql": ("pymysql", "MySQL databases"),
     "duckdb": ("duckdb_engine", "DuckDB databases"),
     "similarity": ("sentence_transformers", "examples chosen by meaning"),
+    "study": ("matplotlib", "figures of a study of prompts"),
     "tiktoken": ("tiktoken", "token budgets of OpenAI's models"),
 }
 """Extra, the module that shows that it is there, and what it is for."""
