@@ -87,6 +87,7 @@ def test_a_torn_result_is_made_anew(study_of: StudyOf, scripted: Any) -> None:
         ({"similarity": "minilm"}, 0),
         ({"models": [{"model": "m", "url": "http://localhost:2/v1"}]}, 2),
         ({"models": [{"model": "m", "url": "http://localhost:1/v1", "name": "other"}]}, 0),
+        ({"models": [{"model": "m", "url": "http://localhost:1/v1", "raw": False}]}, 0),
         ({"grids": [{"representations": ["TR_P", "AS_P"]}]}, 1),
     ],
 )

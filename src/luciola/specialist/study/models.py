@@ -84,7 +84,11 @@ def identity(model: StudyModel) -> str:
 
     Raises: ModelError where there is no such model.
     """
-    asked = [model.raw, model.context, model.tokenizer]  # what a prompt and its form depend on
+    asked = [
+        bool(model.raw),
+        model.context,
+        model.tokenizer,
+    ]  # what a prompt and its form depend on
     if model.url:
         return json.dumps([model.url, model.model, *asked])
     from luciola.models.source import resolve
