@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from luciola.specialist.study.marks import models_of
-from luciola.specialist.study.panels import COLOURS, GREY, MARKERS, legend_below, panels
+from luciola.specialist.study.panels import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    legend_below,
+    panels,
+    same_heights,
+)
 from luciola.specialist.study.results import Result
 
 if TYPE_CHECKING:
@@ -32,8 +39,7 @@ def tokens(results: Sequence[Result]) -> Figure | None:
     for place in places:
         place.set_xscale("log")
         _plain_ticks(place, [r.prompt_tokens or 1 for r in shown])
-        low, high = place.get_ylim()
-        place.set_ylim(max(0, low - 0.05 * (high - low)), high)
+    same_heights(places)
     legend_below(figure, places, columns=len(kinds) + 1)
     return figure
 

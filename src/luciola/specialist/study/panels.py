@@ -72,10 +72,10 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 
 
 def same_heights(places: Sequence[Axes]) -> None:
-    """One range of y for all, from 0, so that panels can be compared."""
-    top = max((place.get_ylim()[1] for place in places), default=1.0)
+    """One range of y for all, from 0, so that panels can be compared; marks at 0 are whole."""
+    top = min(max((place.get_ylim()[1] for place in places), default=1.0), 102.0)
     for place in places:
-        place.set_ylim(0, min(100.0, top) if top <= 100 else 102)
+        place.set_ylim(-0.035 * top, top)
 
 
 def points(
