@@ -100,6 +100,11 @@ def test_rows_that_are_no_questions_are_named_and_the_others_checked(folder: Fol
     assert "dev.json" in folder.only("rows")
 
 
+def test_the_place_of_a_row_that_is_no_question_is_said_once(folder: Folder) -> None:
+    folder.ask(ASKED, {"db_id": "shop", "query": "SELECT 1"})
+    assert folder.only("rows").count("dev.json") == 1
+
+
 def test_databases_that_are_missing_or_damaged(folder: Folder) -> None:
     folder.ask({**ASKED, "db_id": "bar"}, ASKED)
     assert "bar: 1 questions of dev name it" in folder.only("unknown database")

@@ -39,6 +39,7 @@ def test_recorded_links_and_masks(golden: Callable[[str], Any]) -> None:
         links = link(row["question_lemmas"], linked_schema(record["schemas"][row["db_id"]]))
         assert keyed(links.columns) == row["sc_link"]["q_col_match"]
         assert keyed(links.tables) == row["sc_link"]["q_tab_match"]
+        assert keyed(links.cells) == row["cv_link"]["cell_match"] == {}
         assert keyed(links.numbers) == row["cv_link"]["num_date_match"]
         words = row["question_for_copying"]
         assert mask(words, links) == row["masked_question"]

@@ -45,6 +45,21 @@ def test_facts_equal_those_recorded(golden: Callable[[str], Any], recorded_datab
         assert [table.name for table in facts.tables] == [t["name"] for t in recorded["tables"]]
         assert [list(t.columns) for t in facts.tables] == [t["columns"] for t in recorded["tables"]]
         assert [f"({key.replace('=', ', ')})" for key in facts.foreign_keys] == keys
+        schema = read_schema(recorded_databases / db_id / f"{db_id}.sqlite")
+        primary = {table.name: table.primary_key for table in schema.tables}
+        for table in recorded["tables"]:
+            if table["name"] == "sqlite_sequence":  # SQLite's own, which prompts alone show
+                continue
+            # Of a key of several columns the published code shows the first alone.
+            assert list(primary[table["name"]])[:1] == table["primary_key"]
+
+
+def test_tables_are_shown_as_they_were_created(
+    golden: Callable[[str], Any], recorded_databases: Path
+) -> None:
+    for db_id, recorded in golden("ddl.json").items():
+        facts = read_facts(recorded_databases / db_id / f"{db_id}.sqlite")
+        assert "\n\n".join(table.create for table in facts.tables) == recorded
 
 
 def test_the_basic_prompt_without_and_with_foreign_keys() -> None:

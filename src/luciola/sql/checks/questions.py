@@ -37,14 +37,19 @@ def read_part(split: Split) -> tuple[Part, list[Finding]]:
         try:
             rows = read_rows(file)
         except DataError as error:
-            problems.append(Finding("rows", str(file), error.message))
+            problems.append(_broken(str(file), error))
             continue
         for row in rows:
             try:
                 found.append(question_of(row, only=only, needs_query=not golden))
             except DataError as error:
-                problems.append(Finding("rows", str(row.origin), error.message))
+                problems.append(_broken(str(row.origin), error))
     return Part(split, tuple(found)), problems
+
+
+def _broken(place: str, error: DataError) -> Finding:
+    """What is wrong there, with the place said once."""
+    return Finding("rows", place, error.message.removeprefix(f"{place}: "))
 
 
 def gold_files(parts: Sequence[Part]) -> Iterator[Finding]:
