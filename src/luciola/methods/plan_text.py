@@ -81,18 +81,29 @@ def measure(config: TrainingConfig, planner: Planner, tokens: int) -> dict[str, 
     from luciola.methods.measuring import measure_step
     from luciola.models.attention import NAME, register
     from luciola.models.load import load_model
+    from luciola.models.quantization import load_quantised
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     half = planner.autocast and config.adapter != "full"
     dtype = torch.bfloat16 if half else torch.float32
 
     def load() -> Any:
+        trusted = config.trust_remote_code
+        attention = register() or NAME
+        if config.quantisation != "none":
+            return load_quantised(
+                config.model,
+                config.quantisation,
+                device,
+                attention=attention,
+                trust_remote_code=trusted,
+            )
         return load_model(
             config.model,
             dtype=dtype,
             device=device,
-            attention=register() or NAME,
-            trust_remote_code=config.trust_remote_code,
+            attention=attention,
+            trust_remote_code=trusted,
         )
 
     accumulates = planner.accumulates(tokens)
