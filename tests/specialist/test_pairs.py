@@ -26,12 +26,24 @@ def test_names_of_the_columns_that_others_use_are_understood() -> None:
     ]
 
 
+def test_a_file_of_bird_is_read_with_its_evidence_as_the_folder_is() -> None:
+    row = {"db_id": "zoo", "question": "How many?", "evidence": "many: count(*)", "SQL": "SELECT 1"}
+    Path("bird").mkdir()
+    Path("bird/dev.json").write_text(json.dumps([row]))
+    assert read_pairs("bird/dev.json") == read_pairs("bird:dev")
+    assert read_pairs("bird")[0].question == "How many? many: count(*)"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", r"pairs\.jsonl: holds no pairs"),
-        ('{"question": "a", "query": "b"}\n{"question": "a"}\n', r"jsonl:2: .*this row has quest"),
-        ('{"question": "a", "query": " "}\n', r"jsonl:1: a pair needs a text 'query'"),
+        ('{"question": "a", "query": "b"}\n{"question": "a"}\n', r"jsonl:2: .*this one has quest"),
+        ('{"question": "a", "query": " "}\n', r"jsonl:1: 'query' is empty"),
+        (
+            '{"question": 5, "query": "b"}\n',
+            r"jsonl:1: 'question' must be a text, got the number 5",
+        ),
         ('{"question": "a"\n', r"jsonl:1: not valid JSON"),
     ],
 )

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 ENDS = (";",)
 """What ends an answer that goes on from its prompt; a chat model ends its answer itself."""
+AT_A_SERVER = {
+    "--adapter": "A server has its own adapters, under names of their own: give that as --name.",
+    "--raw": "To a server, say --completions: it then goes on from the prompt.",
+    "--chat": "A server is asked in a chat anyway: leave --chat out.",
+}
+"""What to do instead of a flag that only means something for a model on this machine."""
 
 
 def answer(
@@ -172,9 +178,9 @@ def _check_one_model(
     elsewhere = [flag for flag, given in flags.items() if given]
     if endpoint and elsewhere:
         raise ConfigError(
-            f"{', '.join(elsewhere)} goes with --model, not with --endpoint",
-            remedy="A server has its own adapters, under names of their own; --raw is "
-            "--completions there.",
+            f"{' and '.join(elsewhere)} {'go' if len(elsewhere) > 1 else 'goes'} with --model, "
+            "not with --endpoint",
+            remedy=" ".join(AT_A_SERVER[flag] for flag in elsewhere),
         )
     if model and completions:
         raise ConfigError("--completions goes with --endpoint", remedy="Use --raw with --model.")

@@ -42,19 +42,18 @@ def read_prompts(path: str, databases: str = "") -> list[Asked]:
 
     Raises: DataError naming the line of a row without a prompt; DatabaseError for a missing file.
     """
+    from luciola.data.readers.record import keys
     from luciola.data.readers.source import rows_of_file
     from luciola.sql.dail.voting import voting_file
 
     found = []
     for place, row in enumerate(rows_of_file(path)):
-        prompt, db_id = row.values.get("prompt"), str(row.values.get("db_id") or "")
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise DataError(
-                f"a row needs a text 'prompt', and this one has {', '.join(row.values)}",
-                path=row.origin.path,
-                line=row.origin.line,
+        if "prompt" not in row.values:
+            raise row.error(
+                f"a row needs a text 'prompt', and this one has {keys(row.values)}",
                 remedy="`luciola sql prompts` writes such rows.",
             )
+        prompt, db_id = row.string("prompt"), str(row.values.get("db_id") or "")
         number = row.values.get("index")
         index = number if isinstance(number, int) else place
         file = voting_file(databases, db_id) if databases else None

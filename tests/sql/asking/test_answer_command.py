@@ -186,7 +186,9 @@ def test_two_rounds_choose_examples_by_the_first_answers(
         (["--endpoint", "http://x", "--name", "m", "--model", "m"], "needs either --model or"),
         ([], "needs either --model or --endpoint"),
         (["--endpoint", "http://x"], "--endpoint URL and --name NAME belong together"),
-        (["--endpoint", "http://x", "--name", "m", "--raw"], "--raw goes with --model, not with"),
+        (["--endpoint", "http://x", "--name", "m", "--raw"], "To a server, say --completions"),
+        (["--endpoint", "http://x", "--name", "m", "--chat"], "leave --chat out."),
+        (["--endpoint", "http://x", "--name", "m", "--adapter", "a"], "give that as --name."),
         (["--model", "m", "--completions"], "--completions goes with --endpoint"),
         (["--endpoint", "http://x", "--name", "m", "--votes", "3"], "--votes needs --databases"),
         (["--model", "./no-such-folder"], "no-such-folder"),
@@ -210,6 +212,9 @@ def test_rows_without_a_prompt_or_a_database_are_named_before_anything_is_asked(
     prompts.write_text('{"prompt": "a", "db_id": "gone"}\n{"question": "b"}\n')
     assert ask() == 1
     assert f"{prompts}:2: a row needs a text 'prompt'" in capsys.readouterr().err
+    prompts.write_text('{"prompt": 5, "db_id": "shop"}\n')
+    assert ask() == 1
+    assert f"{prompts}:1: 'prompt' must be a text, got the number 5" in capsys.readouterr().err
     prompts.write_text('{"prompt": "a", "db_id": "gone"}\n')
     assert ask("--votes", 2, "--databases", databases) == 1
     assert "there is no database 'gone'" in capsys.readouterr().err

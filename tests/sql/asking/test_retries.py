@@ -40,6 +40,18 @@ def test_a_server_that_wants_hours_ends_the_run(server: Any, words: Any) -> None
     assert caught.value.remedy == "It answers again in 7,200 s."
 
 
+def test_a_server_that_stays_too_busy_is_to_be_asked_for_less(server: Any, words: Any) -> None:
+    """The key and the model's name are right, or it would not count requests."""
+    server.reply = lambda body: (429, words.error("rate limit reached"))
+    with pytest.raises(
+        EndpointError, match=r"3 prompts in a row failed, .* 429: rate limit"
+    ) as caught:
+        Endpoint(server.url, "m", tries=2, concurrency=1).answer([*"abcde"], ONE)
+    assert "a lower --concurrency" in str(caught.value.remedy)
+    assert "--requests-per-minute" in str(caught.value.remedy)
+    assert "log" not in str(caught.value.remedy)
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 529])
 def test_what_may_pass_is_tried_again(server: Any, words: Any, status: int) -> None:
     server.reply = lambda body: (

@@ -94,11 +94,11 @@ class Endpoint:
         stop = threading.Event()
         ask = partial(self._ask, sampling=sampling, stop=stop)
         try:
-            for index, (answers, blamed) in results(
+            for index, (answers, reply) in results(
                 ask, different, parallel=self.concurrency, stop=stop
             ):
                 found[different[index]] = answers
-                row.add(answers, blamed)
+                row.add(answers, reply)
                 done += times[different[index]]
                 if progress is not None:
                     progress(done, len(prompts))
@@ -106,18 +106,18 @@ class Endpoint:
             self.spent += costs_of(found.values(), self.prices)
         return in_order(prompts, found)
 
-    def _ask(self, prompt: str, sampling: Sampling, stop: threading.Event) -> tuple[Answers, bool]:
-        """A prompt's answers, and whether the server is to blame where there are none."""
+    def _ask(self, prompt: str, sampling: Sampling, stop: threading.Event) -> tuple[Answers, Reply]:
+        """A prompt's answers, and the last of what the server said; nothing of what is kept."""
         key = address(f"{self.server.url} {self.server.model}", prompt, sampling)
         kept = self.cache.find(key) if self.cache is not None else None
         if kept and len(kept.texts) >= sampling.answers:
-            return kept.first(sampling.answers).answers(cached=True), False
+            return kept.first(sampling.answers).answers(cached=True), Reply()
         before = kept or Kept((), 0, 0)
         reply = self._exchange.ask(prompt, sampling, stop, before=len(before.texts))
         new = Kept(reply.texts, reply.prompt_tokens, reply.answer_tokens, reply.counted)
         if self.cache is not None and new.texts:
             self.cache.keep(key, new)
-        return _joined(before, new, reply), not reply.is_prompts
+        return _joined(before, new, reply), reply
 
 
 class Row:
@@ -133,17 +133,17 @@ class Row:
         self.left = prompts
         self.answered = self.failed = 0
 
-    def add(self, answers: Answers, blamed: bool) -> None:
+    def add(self, answers: Answers, reply: Reply) -> None:
         """Raises: EndpointError where nothing works any more, or where nothing ever did."""
         self.left -= 1
         self.answered += bool(answers.texts)
-        self.failed = 0 if answers.texts or not blamed else self.failed + 1
+        self.failed = 0 if answers.texts or reply.is_prompts else self.failed + 1
         nothing_worked = self.failed and not self.left and not self.answered
         if self.failed < self._limit() and not nothing_worked:
             return
         said = f"{self.failed} prompts in a row failed, the last: " if self.failed > 1 else ""
         kept = self.answered and self.endpoint.cache is not None
-        remedy = CHECK + (" What was answered is kept." if kept else "")
+        remedy = (reply.remedy or CHECK) + (" What was answered is kept." if kept else "")
         where = shown(self.endpoint.server.url)
         raise EndpointError(f"{where}: {said}{answers.error}", remedy=remedy)
 

@@ -41,6 +41,11 @@ SAY_EVERY_S = 10.0
 LETTERS_PER_TOKEN = 3
 """Guess for rate limits, before the server has counted."""
 CHECK = "Look into the server's log, and check the address and the model's name."
+SLOWER = (
+    "Ask for less at a time: a lower --concurrency (8 if not given; concurrency= in a study), or "
+    "--requests-per-minute N and --tokens-per-minute N, which its owner tells."
+)
+TOO_MANY = 429
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ class Exchange:
         if received.status in AGAIN or received.status >= 500:
             if "insufficient_quota" in words:
                 raise self._ended(problem, "Its account has no more money; look there.")
-            return Reply(problem=problem, pause_s=received.pause_s)
+            remedy = SLOWER if received.status == TOO_MANY else ""
+            return Reply(problem=problem, pause_s=received.pause_s, remedy=remedy)
         if received.status not in UNACCEPTABLE:
             raise self._refused(received, problem)
         too_long = _is_too_long(received.text)

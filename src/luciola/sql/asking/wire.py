@@ -61,6 +61,7 @@ class Reply:
         problem: why a text is missing; "" where none is.
         is_final: whether asking again would give the same problem.
         is_prompts: whether the problem is this prompt's length, and the server is well.
+        remedy: what to do if the problem lasts; "" where the server's owner has to look.
         pause_s: how long the server wants to be left alone; None where it does not say.
     """
 
@@ -72,6 +73,7 @@ class Reply:
     problem: str = ""
     is_final: bool = False
     is_prompts: bool = False
+    remedy: str = ""
     pause_s: float | None = None
 
     def followed_by(self, later: Reply) -> Reply:

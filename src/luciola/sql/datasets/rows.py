@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from luciola.data.readers.record import Record
+from luciola.data.readers.record import Record, keys
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
 from luciola.sql.question import Question
 
 QUESTION = ("SpiderSynQuestion", "question")
 QUERY = ("query", "SQL", "sql")
+DATABASE = ("db_id",)
 EVIDENCE = "evidence"
 EXAMPLE = '{"db_id": "shop", "question": "How many shops?", "query": "SELECT count(*) FROM shop"}'
 
@@ -36,21 +37,24 @@ def read_rows(path: str | Path) -> list[Record]:
     return rows
 
 
-def question_of(row: Record, *, only: str = "", needs_query: bool = False) -> Question:
+def question_of(
+    row: Record, *, only: str = "", needs_query: bool = False, needs_database: bool = True
+) -> Question:
     """One row as a question.
 
     Args:
         only: the name of the database where there is but one, for rows without db_id.
         needs_query: whether a row without SQL is a mistake.
+        needs_database: whether a row without db_id is one, where `only` is "".
 
     Raises: DataError naming the row and the text that it lacks.
     """
     values = row.values
-    db_id = _first(values, ("db_id",)) or only
+    db_id = _first(values, DATABASE) or only
     return Question(
-        db_id=db_id or _lacking(row, "db_id"),
-        question=_question(values) or _lacking(row, "question"),
-        query=_first(values, QUERY) or (_lacking(row, "query") if needs_query else ""),
+        db_id=db_id or (_lacking(row, DATABASE) if needs_database else ""),
+        question=_question(values) or _lacking(row, QUESTION),
+        query=_first(values, QUERY) or (_lacking(row, QUERY) if needs_query else ""),
         prediction=_first(values, ("prediction",)),
         difficulty=_first(values, ("difficulty",)),
         origin=row.origin,
@@ -106,8 +110,13 @@ def _first(values: Mapping[str, Any], names: Sequence[str]) -> str:
     return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-def _lacking(row: Record, name: str) -> str:
-    seen = ", ".join(map(str, row.values)) or "nothing"
+def _lacking(row: Record, names: Sequence[str]) -> NoReturn:
+    """The error for a row where none of these fields is a text."""
+    for name in names:
+        if name in row.values:
+            row.filled(row.values[name], repr(name))
+    named = next((name for name in names if name.islower()), names[0])
     raise row.error(
-        f"a row needs a text {name!r}, and this one has {seen}", remedy=f"A row is {EXAMPLE}."
+        f"a row needs a text {named!r}, and this one has {keys(row.values)}",
+        remedy=f"A row is {EXAMPLE}.",
     )
