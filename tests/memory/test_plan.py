@@ -94,6 +94,59 @@ def test_what_lasts_is_measured_on_a_cpu(folder: str) -> None:
         assert parts[part] == pytest.approx(seen[part], rel=0.2)  # blocks of 512, tiny tensors
 
 
+Calls = list[tuple[Any, ...]]
+
+
+@pytest.fixture
+def few_bits(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Every call of the loader in few bits, which gives the whole model, as there is no GPU."""
+    from luciola.methods import preparation
+
+    calls: Calls = []
+
+    def load_quantised(model: str, *words: Any, **options: Any) -> Any:
+        calls.append((model, *words, *sorted(options.items())))
+        attention = options["attention"]
+        return load_model(model, dtype=options["compute"], attention=attention)
+
+    monkeypatch.setattr(preparation, "load_quantised", load_quantised)
+    monkeypatch.setattr(preparation, "check_possible", lambda *_: None)
+    return calls
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_base_in_few_bits_is_measured_as_the_run_loads_it(
+    precision: str, folder: str, few_bits: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The very call that fine-tuning with the same recipe makes; in 16 bits it makes none."""
+    from luciola.config.load import from_mapping
+    from luciola.methods.preparation import load_trainable
+
+    settings = {"model": folder, "adapter": "qlora", "precision": precision, "max_length": 64}
+    words = [f"{key}={value}" for key, value in settings.items()]
+    assert main(["plan", *words, "--measure"]) == 0
+    assert "measured" in capsys.readouterr().out
+    measured = few_bits.copy()
+    load_trainable(
+        from_mapping(SftConfig, {**settings, "data": "none", "device": "cpu"}),
+        World("cpu"),
+        shared_prefixes=False,
+    )
+    assert measured == few_bits[1:]
+    assert measured[0][:3] == (folder, "nf4", torch.device("cpu"))
+
+    assert main(["plan", *words, "adapter=lora", "--measure"]) == 0
+    assert len(few_bits) == 2
+
+
+def test_few_bits_are_not_measured_without_a_gpu(
+    folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told at once, not after the forecast."""
+    assert main(["plan", f"model={folder}", "adapter=qlora", "--measure"]) == 2
+    assert "adapter=qlora needs a CUDA GPU" in capsys.readouterr().err
+
+
 def test_the_largest_micro_batch_that_fits_is_found(folder: str) -> None:
     """It fits, and a tenth more does not; without room for one example there is none."""
     planner = Planner(recipe(folder, batch=64))

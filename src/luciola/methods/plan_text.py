@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -11,7 +12,7 @@ from luciola.memory.cards import Card
 from luciola.memory.forecast import Forecast, gib, table
 from luciola.memory.simulation import Load
 from luciola.methods.planning import Planner
-from luciola.methods.preparation import default_micro_tokens
+from luciola.methods.preparation import check_device, default_micro_tokens, load
 from luciola.methods.remedies import remedies
 
 
@@ -23,7 +24,12 @@ def describe(
     Args:
         card: to fit; None: there is none at hand and none was named.
         measured: run the largest step on this machine and compare.
+
+    Raises: ConfigError or MissingExtraError where a step is to be measured in few bits and this
+        machine cannot load them.
     """
+    if measured:
+        check_device(config)
     planner = Planner(config, has_bfloat16=card is None or card.has_bfloat16)
     fitting = None if card is None else planner.largest_fitting(card)
     tokens = config.micro_tokens or fitting or default_tokens(config, card)
@@ -77,34 +83,13 @@ def recommendations(
 
 
 def measure(config: TrainingConfig, planner: Planner, tokens: int) -> dict[str, int]:
-    """Bytes by part of the largest step on this machine."""
+    """Bytes by part of the largest step on this machine, its model loaded as the run would load
+    it; with attention for flat rows, since the largest step is one.
+    """
     from luciola.methods.measuring import measure_step
-    from luciola.models.attention import NAME, register
-    from luciola.models.load import load_model
-    from luciola.models.quantization import load_quantised
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    half = planner.autocast and config.adapter != "full"
-    dtype = torch.bfloat16 if half else torch.float32
-
-    def load() -> Any:
-        trusted = config.trust_remote_code
-        attention = register() or NAME
-        if config.quantisation != "none":
-            return load_quantised(
-                config.model,
-                config.quantisation,
-                device,
-                attention=attention,
-                trust_remote_code=trusted,
-            )
-        return load_model(
-            config.model,
-            dtype=dtype,
-            device=device,
-            attention=attention,
-            trust_remote_code=trusted,
-        )
-
-    accumulates = planner.accumulates(tokens)
-    return measure_step(config, load, Load(tokens, tokens, accumulates), autocast=planner.autocast)
+    flat = replace(config, attention="auto", packing="auto")
+    load_flat = partial(load, flat, device, planner.precision(device))
+    full = Load(tokens, tokens, planner.accumulates(tokens))
+    return measure_step(config, load_flat, full, autocast=planner.autocast)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from luciola.memory.lasting import Kept, Quantised, dequantised_bytes, lasting
 from luciola.memory.simulation import Load, decoder_layers, keep_layers, predict
 from luciola.methods.rehearsal import losses_of, roles_of
 from luciola.models.empty import empty_model
+from luciola.models.precision import Precision, choose_precision
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,13 @@ class Planner:
         )
         self.trained_share = trained_share
         attention.register()
+
+    def precision(self, device: torch.device) -> Precision:
+        """The arithmetic that is forecast, on a device."""
+        kind: Literal["bf16", "fp16", "fp32"] = "bf16" if self.autocast else "fp32"
+        if self.autocast and self.config.precision == "fp16":
+            kind = "fp16"
+        return choose_precision(kind, device, full=self.config.adapter == "full")
 
     @cached_property
     def model(self) -> Any:

@@ -60,7 +60,7 @@ def load_trainable(config: TrainingConfig, world: World, *, shared_prefixes: boo
         shared_prefixes: the data's examples begin alike, so that trees would save work.
     """
     precision = begin(config, world)
-    model = load(config, world, precision)
+    model = load(config, world.device, precision)
     continued = hasattr(model, "peft_config")
     if config.checkpointing:
         recompute_activations(model)
@@ -117,7 +117,7 @@ def _may_be_trees(config: TrainingConfig) -> bool:
     return config.packing in ("auto", "tree") and config.adapter not in VIRTUAL
 
 
-def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrainedModel:
+def load(config: TrainingConfig, device: torch.device, precision: Precision) -> PreTrainedModel:
     """The base model in the run's weights' type, with attention that can isolate examples."""
     attention: str = config.attention
     if attention == "auto":
@@ -127,7 +127,7 @@ def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrain
         return load_quantised(
             config.model,
             config.quantisation,
-            world.device,
+            device,
             attention=attention,
             compute=precision.compute,
             trust_remote_code=trusted,
@@ -135,7 +135,7 @@ def load(config: TrainingConfig, world: World, precision: Precision) -> PreTrain
     return load_model(
         config.model,
         dtype=precision.weights,
-        device=world.device,
+        device=device,
         attention=attention,
         trust_remote_code=trusted,
     )
