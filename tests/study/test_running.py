@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from luciola.config.study import StudyConfig, StudyModel
-from luciola.errors import ConfigError
+from luciola.errors import ConfigError, LuciolaError
 from luciola.specialist.study.forecast import forecast
 from luciola.specialist.study.grid import Point
 from luciola.specialist.study.results import Result
-from luciola.specialist.study.running import Study, report_only, run
+from luciola.specialist.study.running import report_only, run
+from luciola.specialist.study.study import Study
 from luciola.sql.asking.model import Answers, Progress, Sampling
 
 StudyOf = Callable[..., StudyConfig]
@@ -281,3 +282,50 @@ def test_the_model_is_opened_once_and_only_where_it_is_needed(
     run(replace(both, models=both.models[:1]), opener, show=False)
     run(both, opener, show=False)
     assert opened == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ({"model": "luciola-tests/nothing"}, "hub cannot be reached"),
+        ({"model": "./model"}, "has no weights"),
+        ({"model": "n", "url": "localhost:8000"}, "is no address of a server"),
+    ],
+)
+def test_a_model_that_cannot_be_had_is_found_before_the_first_point(
+    study_of: StudyOf,
+    scripted: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    missing: dict[str, str],
+    said: str,
+) -> None:
+    """It is the second model of the grid, and the first one is not asked either."""
+    from support import write_model
+
+    monkeypatch.setattr("luciola.models.hub.is_reachable", lambda model: False)
+    for file in write_model(Path("model")).glob("*.safetensors"):
+        file.unlink()
+    first, model = {"model": "m", "url": "http://localhost:1/v1"}, scripted()
+    config = study_of(models=[first, {"name": "second", **missing}])
+    with pytest.raises(LuciolaError, match=said):
+        run(config, model.opened, show=False)
+    assert model.asked == []
+    assert "second cannot be asked: " in forecast(config)
+    run(study_of(models=[first]), model.opened, show=False)
+    assert len(Study(config).unfinished()) == 2
+
+
+def test_a_model_without_a_template_is_told_to_go_on(study_of: StudyOf, scripted: Any) -> None:
+    from support import write_model
+
+    folder = write_model(Path("model"), context=2048)
+    for file in folder.glob("chat_template*"):
+        file.unlink()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({k: v for k, v in settings.items() if k != "chat_template"})
+    )
+    with pytest.raises(LuciolaError, match="has no chat template") as caught:
+        run(study_of(models=[{"model": "./model"}]), scripted().opened, show=False)
+    assert "raw: true" in str(caught.value.remedy)
+    run(study_of(models=[{"model": "./model", "raw": True}]), scripted().opened, show=False)

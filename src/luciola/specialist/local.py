@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,6 +28,9 @@ from luciola.sql.asking.model import Answers, Progress, Sampling
 from luciola.types import Message, Request
 from luciola.types import Sampling as TokenSampling
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 ROWS = {"cpu": 64, "cuda": 256}
 """Answers under way at a time, at most."""
 CPU_TOKENS = 1 << 15
@@ -35,6 +38,15 @@ CPU_TOKENS = 1 << 15
 MEMORY_SHARE = 0.4
 """Of the free memory of a GPU, for keys and values; attention needs some as well."""
 WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "config.json", "adapter_config.json")
+
+
+def check_template(tokenizer: PreTrainedTokenizerBase, model: str) -> None:
+    """Raises: ModelError where a model has no chat template, and so cannot be asked in a chat."""
+    if not tokenizer.chat_template:
+        raise ModelError(
+            f"{model} has no chat template, so it cannot be asked as a chat model",
+            remedy="Let it go on from the prompts as they stand: --raw, in a study raw: true.",
+        )
 
 
 class LocalModel:
@@ -105,11 +117,7 @@ class LocalModel:
         text = self.expertise.stripped(prompt)
         if self.raw:
             return self.renderer.text_prompt_ids(text)
-        if not self.tokenizer.chat_template:
-            raise ModelError(
-                f"{self.name} has no chat template, so it cannot be asked as a chat model",
-                remedy="Let it go on from the prompts as they stand: --raw, or raw=True.",
-            )
+        check_template(self.tokenizer, self.name)
         return self.renderer.prompt_ids([Message("user", text)])
 
     def _too_long(self, ids: Sequence[int], sampling: Sampling) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from luciola.config.study import StudyConfig
+from luciola.errors import LuciolaError
 from luciola.runs.progress import clock
 from luciola.specialist.study.grid import Point
+from luciola.specialist.study.models import check_available
 from luciola.specialist.study.results import Result
-from luciola.specialist.study.running import Study
+from luciola.specialist.study.study import Study
 
 CHARACTERS_PER_TOKEN = 3.5
 """Of prompts to models whose tokens nobody here can count."""
@@ -62,6 +64,7 @@ def _forecast(study: Study, point: Point) -> Forecast:
 def _lines(study: Study, points: list[Forecast]) -> Iterator[str]:
     count = len(study.material.questions)
     yield f"{study.plan.summary()}; {count} questions"
+    yield from _unavailable(study)
     width = max(len(_name(each.point)) for each in points) + 2
     yield f"{'point':{width}}tokens a question  cost at most"
     for each in points:
@@ -76,6 +79,16 @@ def _lines(study: Study, points: list[Forecast]) -> Iterator[str]:
     yield f"left: {len(left)} points, {tokens:,} tokens" + (f", {cost:.2f} at most" * bool(cost))
     if left and (seconds := _seconds(points, count)) is not None:
         yield f"about {clock(seconds)} by the pace of what is done"
+
+
+def _unavailable(study: Study) -> Iterator[str]:
+    """What would end the study before it asks anything."""
+    for model in study.waiting():
+        try:
+            check_available(model)
+        except LuciolaError as error:
+            yield f"{model.label} cannot be asked: {error.message}"
+            yield from [f"  {error.remedy}"] if error.remedy else []
 
 
 def _name(point: Point) -> str:

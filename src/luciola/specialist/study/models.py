@@ -10,6 +10,7 @@ from pathlib import Path
 from luciola.config.study import StudyConfig, StudyModel
 from luciola.errors import LuciolaError
 from luciola.specialist.study import digest
+from luciola.sql.asking.address import key_from, place_of
 from luciola.sql.asking.costs import Prices
 from luciola.sql.asking.model import LanguageModel
 from luciola.sql.dail.organization import Budget
@@ -69,6 +70,33 @@ def open_model(model: StudyModel, config: StudyConfig) -> LanguageModel:
         concurrency=config.concurrency,
         cache=kept,
     )
+
+
+def check_available(model: StudyModel) -> None:
+    """Look for what would end a study at this model's turn, without loading its weights.
+
+    A server is not asked: it may be started later. Of a hub's model only the small files are
+    fetched.
+
+    Raises: ModelError where there is no such model, or a part of it is missing; ConfigError for an
+        address or a key that cannot be meant.
+    """
+    if model.url:
+        place = place_of(model.url, chat=not model.raw)
+        key_from(model.key, place)
+        return
+    from luciola.models.complaints import check_folder
+    from luciola.models.load import base_source, load_config, load_tokenizer
+    from luciola.specialist.local import check_template
+
+    base = base_source(model.model)
+    if not base.is_local:
+        load_config(base)
+    elif not base.gguf_file:
+        check_folder(base.path)
+    tokenizer = load_tokenizer(model.model)
+    if not model.raw:
+        check_template(tokenizer, model.model)
 
 
 def file_name(model: StudyModel) -> str:

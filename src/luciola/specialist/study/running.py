@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 from luciola.config.study import StudyConfig, StudyModel
@@ -18,13 +17,12 @@ from luciola.errors import ConfigError
 from luciola.runs.atomic import storage_errors, write_atomically
 from luciola.runs.lock import Lock
 from luciola.runs.progress import Progress
-from luciola.specialist.study.grid import Plan, Point, first_answers_of, plan
+from luciola.specialist.study.grid import Point
 from luciola.specialist.study.judging import judge, read_replies
-from luciola.specialist.study.material import Material, read_material
-from luciola.specialist.study.models import Opener, Reach, identity, open_model, reach
-from luciola.specialist.study.prompts import Prompts
-from luciola.specialist.study.results import Result, key_of, read_result, write_result
-from luciola.sql.asking.model import Answers, LanguageModel, Sampling
+from luciola.specialist.study.models import Opener, check_available, open_model
+from luciola.specialist.study.results import Result, write_result
+from luciola.specialist.study.study import Study
+from luciola.sql.asking.model import Answers, LanguageModel
 from luciola.sql.dail.organization import Prompt
 
 log = logging.getLogger(__name__)
@@ -32,99 +30,10 @@ BEFORE = ("embeddings", ".lock")
 """What a dry run, or one that ended at once, leaves in a folder that holds no study yet."""
 
 
-@dataclass
-class Study:
-    """A study in its folder.
-
-    Args:
-        config: the grid.
-        opener: loads or connects a model; called once something must be asked of it.
-    """
-
-    config: StudyConfig
-    opener: Opener = open_model
-    _reaches: dict[str, Reach] = field(default_factory=dict)
-    _identities: dict[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def plan(self) -> Plan:
-        return plan(self.config)
-
-    @cached_property
-    def material(self) -> Material:
-        return read_material(self.config)
-
-    @cached_property
-    def prompts(self) -> Prompts:
-        return Prompts(self.config, self.material)
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.config.out)
-
-    def reach(self, model: StudyModel) -> Reach:
-        """What is known of a model, found out once."""
-        if model.label not in self._reaches:
-            self._reaches[model.label] = reach(model, self.config)
-        return self._reaches[model.label]
-
-    def identity(self, model: StudyModel) -> str:
-        """What tells a model from every other, found out once; a hub's need not be here."""
-        if model.label not in self._identities:
-            self._identities[model.label] = identity(model)
-        return self._identities[model.label]
-
-    def model_of(self, point: Point) -> StudyModel:
-        return next(model for model in self.config.models if model.label == point.model)
-
-    def path_of(self, point: Point) -> Path:
-        """The file with a point's result."""
-        model = self.identity(self.model_of(point))
-        key = key_of(point, self.config, self.material, model)
-        return self.folder / "points" / f"{key}.json"
-
-    def result_of(self, point: Point) -> Result | None:
-        """What came of a point; None where it is not finished."""
-        found = read_result(self.path_of(point))
-        return replace(found, point=point) if found else None
-
-    def results(self) -> list[Result]:
-        """Those of the finished points, in the order of the plan."""
-        found = (self.result_of(point) for point in self.plan.points)
-        return [result for result in found if result is not None]
-
-    def unfinished(self) -> list[Point]:
-        """Points without a result, or with questions that a server failed to answer."""
-        return [point for point in self.plan.points if not self._is_finished(point)]
-
-    def _is_finished(self, point: Point) -> bool:
-        result = self.result_of(point)
-        return result is not None and not (result.failed and self.model_of(point).url)
-
-    def sampling(self, point: Point) -> Sampling:
-        """How a point's prompts are answered."""
-        votes = point.votes > 1
-        return Sampling(
-            answers=point.votes,
-            temperature=self.config.vote_temperature if votes else self.config.temperature,
-            max_tokens=self.config.max_tokens,
-            stop=self.reach(self.model_of(point)).stop,
-            seed=self.config.seed,
-        )
-
-    def prompts_of(self, point: Point) -> list[Prompt]:
-        """The prompts of a point; its first answers, if it needs any, must be finished."""
-        before = first_answers_of(point, self.config.first_answers)
-        first: Sequence[str] = self.material.first
-        if before is not None:
-            found = self.result_of(before)
-            first = [sql or "SELECT" for sql in found.sqls] if found else ()
-        budget = self.reach(self.model_of(point)).budget
-        return list(self.prompts.of(point, budget, first))
-
-
 def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) -> str:
     """Ask what has not been asked yet, judge it, and write the report; says what came of it.
+
+    A model that cannot be had ends it before anything is asked of another.
 
     Raises: ConfigError, DataError, ModelError, EndpointError; StorageError where the folder is in
         use.
@@ -138,6 +47,8 @@ def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) 
         study.folder.mkdir(parents=True, exist_ok=True)
         lock = Lock(study.folder)
     try:
+        for model in study.waiting():
+            check_available(model)
         write_atomically(study.folder / "grid.yaml", to_yaml(config))
         _ask_all(study, show=show)
         return write_report(study.folder, config, study.plan, study.material, study.results())
