@@ -21,6 +21,14 @@ def test_it_is_read_as_it_was_saved_and_a_stranger_has_the_defaults(tmp_path: Pa
     assert Expertise.load("owner/name") == Expertise()
 
 
+def test_the_folder_of_a_run_is_its_model(tmp_path: Path) -> None:
+    """Whoever names `runs/NAME` means `runs/NAME/model`, and asks it as it was taught."""
+    taught = Expertise(prompt="TR_P", foreign_keys=True, rule=False)
+    (tmp_path / "model").mkdir()
+    taught.save(tmp_path / "model")
+    assert Expertise.load(str(tmp_path)) == taught
+
+
 def recipe(*settings: str) -> SqlConfig:
     return load(SqlConfig, None, ["model=m", "database=d", "pairs=p", *settings])
 

@@ -94,12 +94,14 @@ class Expertise:
 
     @classmethod
     def load(cls, model: str) -> Expertise:
-        """What a model's folder says; the defaults for a model that is no specialist.
+        """What the folder of a model, or of its run, says; the defaults where it is no specialist.
 
         Raises: ModelError if the file cannot be read.
         """
-        path = Path(model, FILE)
-        if not path.is_file():
+        path = next(
+            (p for p in (Path(model, FILE), Path(model, "model", FILE)) if p.is_file()), None
+        )
+        if path is None:
             return cls()
         try:
             known = cls(**json.loads(path.read_text(encoding="utf-8")))
