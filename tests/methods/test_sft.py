@@ -89,6 +89,16 @@ def test_the_same_command_says_that_the_run_has_finished(model_folder: Path, cha
     assert second.ending == "finished before"
     assert first.folder == second.folder
     assert first.folder.parent == Path("runs")
+    assert second.figures["loss"] == first.figures["loss"]
+    assert second.figures["ending"] == "finished"
+
+
+def test_a_damaged_report_of_a_finished_run_is_named(model_folder: Path, chats: Path) -> None:
+    settings = {"model": str(model_folder), "data": str(chats), "max_steps": 1, **FAST}
+    report = luciola.sft(**settings).folder / "report.json"
+    report.write_text("{")
+    with pytest.raises(DataError, match=r"report\.json: it cannot be read"):
+        luciola.sft(**settings)
 
 
 def test_evaluation_keeps_the_best_weights(model_folder: Path, chats: Path) -> None:

@@ -49,7 +49,7 @@ def conduct(
                 f"this run has finished already: {folder.model}\n"
                 "  → Give another out=FOLDER, or --fresh to train again."
             )
-            return Result(folder.path, folder.model, "finished before", text=text)
+            return Result(folder.path, folder.model, "finished before", folder.report(), text)
         return carry_out(config, build(world, folder), world, folder, show=show)
 
 

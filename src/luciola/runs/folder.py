@@ -11,12 +11,13 @@ The same recipe finds its own folder again and goes on; another recipe is refuse
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from luciola.errors import ConfigError
+from luciola.errors import ConfigError, DataError
 from luciola.runs.atomic import clear_leftovers, is_leftover, storage_errors, write_atomically
 from luciola.runs.lock import Lock
 from luciola.runs.metrics import Metrics, Row
@@ -86,6 +87,24 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the run has come to its end: the report is the last thing it writes."""
         return (self.path / REPORT).exists()
+
+    def report(self) -> dict[str, Any]:
+        """The figures of a finished run; empty before it has come to its end.
+
+        Raises: DataError where `report.json` cannot be read.
+        """
+        try:
+            text = (self.path / REPORT).read_text(encoding="utf-8")
+            figures: dict[str, Any] = json.loads(text)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"it cannot be read ({error})",
+                path=self.path / REPORT,
+                remedy="--fresh trains again; model/ beside it is as the run left it.",
+            ) from None
+        return figures
 
     def recipe(self) -> dict[str, Any]:
         """The recipe that the run was begun with; empty before there is one."""
@@ -162,8 +181,6 @@ def _listed(names: list[str], most: int = 8) -> str:
 
 
 def _yaml(recipe: Recipe) -> str:
-    import json
-
     import yaml
 
     plain = json.loads(json.dumps(recipe, default=str))
