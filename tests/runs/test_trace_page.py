@@ -130,6 +130,23 @@ def test_a_method_without_critic_shows_its_group_and_no_values(tmp_path: Path) -
 
 
 @needs_browser
+def test_a_baseline_is_taken_from_the_answers_reward_as_it_is_compared(tmp_path: Path) -> None:
+    """RLOO: the score 1.5, less a KL penalty of 0.2, against 1."""
+    full = grpo_answer(["a", " b"])
+    changes = {
+        "settings": {"group_score": 1.3, "baseline": 1.0},
+        "rewards": [-0.1, 1.4],
+        "advantages": [0.3, 0.3],
+        "policy_losses": [-0.3 * lp for lp in full.new_logprobs],
+    }
+    answer = AnswerTrace(**{**full.__dict__, **changes})
+    shown = text(seen(trace_page([answer], run="r"), tmp_path, "token=0"))
+    assert "A = Σ r − baseline = 1.3 − 1 = 0.3" in shown
+    assert "loss = −ln π_new · A" in shown
+    assert "trust interval" not in shown
+
+
+@needs_browser
 def test_what_a_model_writes_never_becomes_markup(tmp_path: Path) -> None:
     tokens = ["a", HOSTILE, "<!--", "&amp;", "\n", "\t", "", "\u2028", "日本"]
     answer = ppo_answer(tokens)

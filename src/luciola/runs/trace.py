@@ -39,8 +39,9 @@ class AnswerTrace:
         finish: why the answer ended.
         settings: what the figures were made with (gamma, lam, clip, clip_value, kl_coef,
             kl_estimator, temperature, whiten_advantages, whiten_rewards, advantage_mean,
-            advantage_std; clip_high where the interval is not symmetric; group_mean and group_std,
-            or baseline, where there is no critic). The page writes its equations with them.
+            advantage_std; clip_high where the interval is not symmetric; where there is no critic
+            group_score, the answer's own as it is compared, and group_mean and group_std, or
+            baseline). The page writes its equations with them.
         score: the answer's reward; NaN where only tokens have one. `parts`: its components.
         kls: penalty per token before its coefficient.
         scores: the part of the score that was put on each token.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from luciola.config.online import (
+    A2cConfig,
     ActorCriticConfig,
     GrpoConfig,
     OnlineConfig,
@@ -18,6 +19,7 @@ from luciola.config.online import (
 )
 from luciola.methods.online.experience import Experience
 from luciola.methods.online.prompts import Prompt
+from luciola.objectives.groups import GROUP_EPSILON
 from luciola.runs.trace import AnswerTrace, TraceFile
 from luciola.types import Tokens
 
@@ -123,6 +125,7 @@ def picture(
         if name in experience.columns
     }
     columns.update(_learned(columns, now, config))
+    clipped = columns.pop("clipped", torch.zeros(0))
     if "rewards" in columns and "values" in columns:
         columns["deltas"] = _deltas(columns, config)
     return AnswerTrace(
@@ -137,7 +140,7 @@ def picture(
         parts=dict(one.parts),
         tokens=list(tokens),
         ids=list(one.ids),
-        clipped=columns.pop("clipped").bool().tolist(),
+        clipped=clipped.bool().tolist(),
         **{name: column.tolist() for name, column in columns.items()},
     )
 
@@ -145,16 +148,16 @@ def picture(
 def _learned(
     columns: Mapping[str, Tensor], now: Mapping[str, Tensor], config: OnlineConfig
 ) -> dict[str, Tensor]:
+    """What learning changed; A2C knows no clip, and its loss no ratio."""
     ratios = (now["logprobs"] - columns["logprobs"]).exp()
+    found = {"new_logprobs": now["logprobs"], "ratios": ratios}
+    if "values" in now:
+        found["new_values"] = now["values"]
+    if isinstance(config, A2cConfig):
+        return found | {"policy_losses": -columns["advantages"] * now["logprobs"]}
     plain = -columns["advantages"] * ratios
     clipped = -columns["advantages"] * ratios.clamp(1 - config.clip, 1 + config.clip)
-    found = {
-        "new_logprobs": now["logprobs"],
-        "ratios": ratios,
-        "clipped": clipped > plain,
-        "policy_losses": torch.maximum(plain, clipped),
-    }
-    return found | ({"new_values": now["values"]} if "values" in now else {})
+    return found | {"clipped": clipped > plain, "policy_losses": torch.maximum(plain, clipped)}
 
 
 def _deltas(columns: Mapping[str, Tensor], config: OnlineConfig) -> Tensor:
@@ -165,16 +168,20 @@ def _deltas(columns: Mapping[str, Tensor], config: OnlineConfig) -> Tensor:
 
 
 def _group(config: OnlineConfig, experience: Experience, index: int) -> dict[str, float]:
-    """What the answer is compared with, where there is no critic."""
+    """What the answer is compared with, where there is no critic, and its own figure beside it."""
     same = experience.groups == experience.groups[index]
     if isinstance(config, GrpoConfig):
-        scores = experience.columns["scores"].sum(1)[same]
-        spread = float(scores.std()) if len(scores) > 1 else 0.0
-        return {"group_mean": float(scores.mean()), "group_std": spread}
+        scores = experience.columns["scores"].sum(1)
+        found = {"group_score": float(scores[index]), "group_mean": float(scores[same].mean())}
+        if not config.scale_by_std:
+            return found
+        spread = float(scores[same].std()) if int(same.sum()) > 1 else 0.0
+        return {**found, "group_std": spread + GROUP_EPSILON}
     if isinstance(config, RlooConfig) and config.baseline == "leave-one-out":
+        rewards = experience.columns["rewards"].sum(1)
         same[index] = False
-        others = experience.columns["rewards"].sum(1)[same]
-        return {"baseline": float(others.mean())} if len(others) else {}
+        if same.any():
+            return {"group_score": float(rewards[index]), "baseline": float(rewards[same].mean())}
     return {}
 
 
@@ -183,8 +190,9 @@ def _settings(config: OnlineConfig, experience: Experience, kl_coef: float) -> d
         "kl_coef": kl_coef,
         "kl_estimator": config.kl_estimator,
         "temperature": config.temperature,
-        "clip": config.clip,
     }
+    if not isinstance(config, A2cConfig):
+        settings["clip"] = config.clip
     if isinstance(config, ActorCriticConfig):
         raw = experience.columns["raw_advantages"][experience.mask]
         settings |= {

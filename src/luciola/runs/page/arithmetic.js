@@ -106,23 +106,26 @@ function isOneForAll(answer) {
   return column.every((value) => value === column[0]);
 }
 
-/** Without a critic: the score against that of other answers to the same prompt. */
+/** Without a critic: the answer against the others to its prompt, by its score as the method takes
+    it, or where tokens have rewards (the KL is in them) by their sum. */
 function groupEquation(answer, index) {
   const stored = at(answer, rawName(answer), index);
   const baseline = settingOf(answer, "group_mean") ?? settingOf(answer, "baseline");
+  const own = settingOf(answer, "group_score") ?? answer.score;
   const std = settingOf(answer, "group_std");
   const name = isNumber(settingOf(answer, "group_mean")) ? "mean of the group" : "baseline";
-  if (!isNumber(baseline) || !isNumber(answer.score)) {
+  const word = answer.rewards?.length ? "Σ r" : "score";
+  if (!isNumber(baseline) || !isNumber(own)) {
     const symbols = isOneForAll(answer) ? "A from the scores of the other answers to this prompt" :
       "A from the rewards to come, against those of the iteration";
     return { symbols, numbers: "", result: stored, stored };
   }
-  const difference = `${shown(answer.score)} − ${operand(baseline)}`;
+  const difference = `${shown(own)} − ${operand(baseline)}`;
   if (!isNumber(std)) {
-    return { symbols: `A = score − ${name}`, numbers: difference, result: answer.score - baseline, stored };
+    return { symbols: `A = ${word} − ${name}`, numbers: difference, result: own - baseline, stored };
   }
-  return { symbols: `A = (score − ${name}) / spread of the group`, numbers: `(${difference}) / ${shown(std)}`,
-    result: (answer.score - baseline) / std, stored };
+  return { symbols: `A = (${word} − ${name}) / spread of the group`, numbers: `(${difference}) / ${shown(std)}`,
+    result: (own - baseline) / std, stored };
 }
 
 function ratioEquation(answer, index) {
