@@ -31,14 +31,14 @@ def judge_files(
     """
     from luciola.sql.datasets.dataset import is_dataset, open_dataset
     from luciola.sql.official.evaluate import Options, evaluate
-    from luciola.sql.official.files import paired, read_examples
+    from luciola.sql.official.files import Gold, paired, read_examples
     from luciola.sql.official.report import report, table
     from luciola.sql.official.schema import read_tables
 
-    rows: list[tuple[str, str]] = []
+    rows: list[Gold] = []
     if is_dataset(gold):
         opened = open_dataset(gold, needs_query=True)
-        rows = [(asked.query.strip(), asked.db_id) for asked in opened.questions]
+        rows = [Gold(q.query.strip(), q.db_id, q.difficulty.strip()) for q in opened.questions]
         if not databases:
             databases, tables = str(opened.place()), tables or str(opened.tables or "")
     options = Options(

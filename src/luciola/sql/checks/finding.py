@@ -33,7 +33,7 @@ KINDS: Mapping[str, tuple[Level, str]] = MappingProxyType(
         "gold too slow": ("broken", "gold queries that pass the time limit"),
         "gold file": ("warning", "files of gold queries that disagree with the questions"),
         "empty result": ("warning", "gold queries that return nothing"),
-        "official parser": ("warning", "gold queries that the official evaluator cannot parse"),
+        "official parser": ("warning", "gold queries that Spider's evaluator cannot parse"),
         "official value": ("warning", "gold queries that it breaks by making value 1"),
         "duplicates": ("warning", "splits that share questions"),
         "empty database": ("warning", "databases without any row"),

@@ -21,7 +21,8 @@ KINDS = (
     ("time", ("date", "time", "year")),
     ("boolean", ("boolean",)),
 )
-"""Words in a declared type, and the kind that tables.json gives such a column."""
+"""Words in a declared type, and the kind that Spider's tables.json gives such a column; BIRD's
+tables.json has declared types itself (integer, real, datetime)."""
 MANY = 5
 """Databases from which on it means something that all were written in one style."""
 SMALL_TYPES = """
@@ -109,7 +110,7 @@ def _types(contents: Contents, entry: Entry) -> Iterator[Finding]:
     for (index, name), kind in pairs:
         table = tables[index].lower() if index >= 0 else ""
         written = declared.get((table, name.lower()))
-        if index >= 0 and written is not None and kind != kind_of(written):
+        if index >= 0 and written is not None and kind_of(kind) != kind_of(written):
             other.append(f"{tables[index]}.{name} ({kind}, declared {written or 'without type'})")
     if other:
         said = f"{len(other)} columns of another type: {listed(other)}"

@@ -49,11 +49,13 @@ class Options:
 class Judged:
     """The verdicts on one example; None where there is none, because gold fails or was not asked.
 
-    `official` holds the official verdicts that differ from those here.
+    `official` holds the official verdicts that differ from those here; `difficulty` is the data
+    set's own word, "" where it has none.
     """
 
     index: int
     db_id: str
+    difficulty: str = ""
     hardness: str | None = None
     em: bool | None = None
     ex: bool | None = None
@@ -131,7 +133,7 @@ def _matched(
 ) -> Judged:
     """Hardness, and exact match where it is asked for."""
     schema = schema_of(example.db_id)
-    blank = Judged(index, example.db_id)
+    blank = Judged(index, example.db_id, example.difficulty)
     try:
         gold = _parsed(example.gold, schema, lenient=not options.official)
     except Problem as problem:

@@ -21,12 +21,22 @@ PREDICTION_NAMES = ("prediction", "predicted", "pred", "sql", "SQL", "query", "a
 
 
 @dataclass(frozen=True)
+class Gold:
+    """A gold query and the database it is for; `difficulty` is the data set's own word, or ""."""
+
+    query: str
+    db_id: str
+    difficulty: str = ""
+
+
+@dataclass(frozen=True)
 class Example:
-    """A gold query, the database it is for, and what was predicted."""
+    """A gold query, the database it is for, what was predicted, and the data set's difficulty."""
 
     gold: str
     db_id: str
     predicted: str
+    difficulty: str = ""
 
 
 def read_examples(gold: Path, predictions: Path) -> list[Example]:
@@ -37,9 +47,7 @@ def read_examples(gold: Path, predictions: Path) -> list[Example]:
     return paired(_gold_rows(gold), predictions, gold)
 
 
-def paired(
-    wanted: Sequence[tuple[str, str] | None], predictions: Path, gold: Path | str
-) -> list[Example]:
+def paired(wanted: Sequence[Gold | None], predictions: Path, gold: Path | str) -> list[Example]:
     """Gold queries with their databases, each with its prediction; None parts interactions.
 
     Raises: DataError as `read_examples`; `gold` says there where the queries are from.
@@ -54,16 +62,18 @@ def paired(
             remedy="Write one SQL a line, and an empty line where there is no answer.",
         )
     pairs = zip(wanted, found, strict=True)
-    examples = [Example(*row, predicted) for row, predicted in pairs if row is not None]
+    examples = [
+        Example(row.query, row.db_id, predicted, row.difficulty)
+        for row, predicted in pairs
+        if row is not None
+    ]
     _check_separators(wanted, found, predictions)
     if not examples:
         raise DataError("holds no gold query", path=gold)
     return examples
 
 
-def _check_separators(
-    wanted: Sequence[tuple[str, str] | None], found: list[str], predictions: Path
-) -> None:
+def _check_separators(wanted: Sequence[Gold | None], found: list[str], predictions: Path) -> None:
     for line, (row, predicted) in enumerate(zip(wanted, found, strict=True), 1):
         if row is None and predicted:
             raise DataError(
@@ -74,10 +84,9 @@ def _check_separators(
             )
 
 
-def _gold_rows(path: Path) -> list[tuple[str, str] | None]:
+def _gold_rows(path: Path) -> list[Gold | None]:
     if path.suffix in (".json", ".jsonl"):
-        rows = _json_rows(path)
-        return [(_text(row, GOLD_NAMES, path, i), _db(row, path, i)) for i, row in rows]
+        return [_gold_row(row, path, number) for number, row in _json_rows(path)]
     lines = enumerate(_lines(path), 1)
     rows_of_text = [_gold_line(text, path, line) for line, text in lines]
     while rows_of_text and rows_of_text[-1] is None:
@@ -85,7 +94,13 @@ def _gold_rows(path: Path) -> list[tuple[str, str] | None]:
     return rows_of_text
 
 
-def _gold_line(text: str, path: Path, line: int) -> tuple[str, str] | None:
+def _gold_row(row: Any, path: Path, line: int) -> Gold:
+    difficulty = row.get("difficulty") if isinstance(row, dict) else None
+    word = difficulty.strip() if isinstance(difficulty, str) else ""
+    return Gold(_text(row, GOLD_NAMES, path, line), _db(row, path, line), word)
+
+
+def _gold_line(text: str, path: Path, line: int) -> Gold | None:
     if not text.strip():
         return None
     sql, tab, db_id = text.strip().partition("\t")
@@ -96,7 +111,7 @@ def _gold_line(text: str, path: Path, line: int) -> tuple[str, str] | None:
             line=line,
             remedy="A gold file holds SQL<TAB>db_id a line.",
         )
-    return sql, db_id.split("\t")[0].strip()
+    return Gold(sql, db_id.split("\t")[0].strip())
 
 
 def _predictions(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from luciola.sql.official.match import COMPONENTS, Score
 
 FAILURES_SHOWN = 20
 SHARES = ("em", "ex", "ts", "valid")
+BIRD_LEVELS = ("simple", "moderate", "challenging")
 NORMAL_95 = 1.959964
 
 
@@ -28,6 +29,7 @@ def summary(judged: Sequence[Judged], options: Options) -> dict[str, Any]:
         "count": len(judged),
         "intervals": {name: interval(judged, name) for name in SHARES},
         "by_hardness": _by(levels, lambda each: str(each.hardness), LEVELS),
+        "by_difficulty": _by(judged, lambda each: each.difficulty, _difficulties(judged)),
         "by_database": _by(judged, lambda each: each.db_id, sorted({j.db_id for j in judged})),
         "partial": partial(judged),
         "mode": "official" if options.official else "default",
@@ -61,15 +63,33 @@ def partial(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 def table(judged: Sequence[Judged], options: Options) -> str:
     """The report to be read: shares by hardness and in all, then what failed and why."""
     named = [name for name in SHARES if any(getattr(each, name) is not None for each in judged)]
-    lines = ["".join(f"{title:>9}" for title in ("", "count", *named))]
-    for level in LEVELS:
-        of_level = [each for each in judged if each.hardness == level]
-        lines += [_line(level, of_level, named)] if of_level else []
-    lines.append(_line("all", judged, named))
-    for name in named:
-        low, high = interval(judged, name) or (0.0, 0.0)
-        lines.append(f"{name}: 95 % interval {low:.1%} to {high:.1%}")
+    groups = {**_levels(judged), "all": judged}
+    width = max(9, *(len(level) + 1 for level in groups))
+    lines = [" " * width + "".join(f"{title:>9}" for title in ("count", *named))]
+    lines += [level.rjust(width) + _cells(group, named) for level, group in groups.items()]
+    lines += [_interval(judged, name) for name in named]
     return "\n".join([*lines, *_databases(judged, named), *_notes(judged, options)])
+
+
+def _interval(judged: Sequence[Judged], name: str) -> str:
+    low, high = interval(judged, name) or (0.0, 0.0)
+    known = sum(getattr(each, name) is not None for each in judged)
+    of = f", over {known} of {len(judged)}" if known < len(judged) else ""
+    return f"{name}: 95 % interval {low:.1%} to {high:.1%}{of}"
+
+
+def _levels(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
+    """The examples by the data set's own difficulty; by hardness where it has none."""
+    own = _difficulties(judged)
+    key = "difficulty" if own else "hardness"
+    groups = {level: [j for j in judged if getattr(j, key) == level] for level in own or LEVELS}
+    return {level: group for level, group in groups.items() if group}
+
+
+def _difficulties(judged: Sequence[Judged]) -> list[str]:
+    """The words for difficulty that there are: BIRD's in its order, then others as they come."""
+    found = dict.fromkeys(each.difficulty for each in judged if each.difficulty)
+    return sorted(found, key=lambda word: BIRD_LEVELS.index(word) if word in BIRD_LEVELS else 9)
 
 
 def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
@@ -79,15 +99,20 @@ def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
     width = max(map(len, databases)) + 2
     rows = [[each for each in judged if each.db_id == db_id] for db_id in databases]
     pairs = zip(databases, rows, strict=True)
-    return ["", *(db_id.ljust(width) + _line("", row, named)[9:] for db_id, row in pairs)]
+    return ["", *(db_id.ljust(width) + _cells(row, named) for db_id, row in pairs)]
 
 
 def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     notes = []
-    if failing := [each for each in judged if _gold_fails(each)]:
+    unread = [each for each in judged if each.hardness is None]
+    if unread and ("em" in options.metrics or not _difficulties(judged)):
+        lacking = "em and hardness" if "em" in options.metrics else "hardness"
+        notes.append(f"without {lacking} because gold does not parse: {len(unread)}")
+        notes += _reasons(unread, only="gold")
+    if failing := [each for each in judged if _gold_does_not_run(each)]:
         notes.append(f"left out because gold fails: {len(failing)}")
         notes += _reasons(failing)
-    if wrong := [each for each in judged if not _gold_fails(each) and _is_wrong(each)]:
+    if wrong := [each for each in judged if _is_wrong(each)]:
         notes.append(f"wrong by a metric: {len(wrong)}")
         notes += _reasons(wrong)
     differing = [each for each in judged if each.official]
@@ -100,16 +125,18 @@ def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     return ["", *notes] if notes else []
 
 
-def _reasons(judged: Sequence[Judged]) -> list[str]:
-    lines = [f"  {each.index} {each.db_id}: {_error(each)}" for each in judged[:FAILURES_SHOWN]]
+def _reasons(judged: Sequence[Judged], only: str = "") -> list[str]:
+    """Why, for each; `only` the error of that name, where several are known."""
+    shown = judged[:FAILURES_SHOWN]
+    lines = [f"  {j.index} {j.db_id}: {j.errors.get(only) or _error(j)}" for j in shown]
     left = len(judged) - FAILURES_SHOWN
     return [*lines, f"  and {left} more (--json FILE lists all)"] if left > 0 else lines
 
 
-def _line(title: str, judged: Sequence[Judged], named: Sequence[str]) -> str:
+def _cells(judged: Sequence[Judged], named: Sequence[str]) -> str:
     shares = _shares(judged)
     cells = ["–" if shares[name] is None else f"{shares[name]:.1%}" for name in named]
-    return f"{title:>9}{len(judged):>9}" + "".join(f"{cell:>9}" for cell in cells)
+    return f"{len(judged):>9}" + "".join(f"{cell:>9}" for cell in cells)
 
 
 def _shares(judged: Sequence[Judged]) -> dict[str, float | None]:
@@ -142,6 +169,10 @@ def _gold_fails(judged: Judged) -> bool:
     return any(error.startswith("gold") for error in judged.errors.values())
 
 
+def _gold_does_not_run(judged: Judged) -> bool:
+    return any(error.startswith("gold fails") for error in judged.errors.values())
+
+
 def _is_wrong(judged: Judged) -> bool:
     return False in (judged.em, judged.ex, judged.ts)
 
@@ -156,6 +187,7 @@ def _example(judged: Judged) -> dict[str, Any]:
         "index": judged.index,
         "db_id": judged.db_id,
         "hardness": judged.hardness,
+        "difficulty": judged.difficulty or None,
         **verdicts,
         "error": _error(judged),
         "partial": {name: int(score.equal) for name, score in judged.partial.items()},
