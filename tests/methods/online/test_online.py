@@ -187,6 +187,30 @@ def test_two_processes_train_as_one(method: str, model: str) -> None:
         assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5), name
 
 
+@pytest.mark.parametrize(("estimator", "passes"), [("k3", 0), ("full", 4)])
+def test_grpo_asks_the_reference_again_only_for_the_whole_kl(
+    estimator: str, passes: int, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And at the temperature of sampling: the first step's KL is 0."""
+    from luciola.models.actor_critic import ActorCritic
+
+    right, asked = ActorCritic.reference_logits, []
+
+    def counted(self: ActorCritic, batch: Any) -> torch.Tensor:
+        asked.append(batch)
+        return right(self, batch)
+
+    monkeypatch.setattr(ActorCritic, "reference_logits", counted)
+    run = train(
+        "grpo", model, out="run", adapter="full", iterations=1, updates=2, kl_estimator=estimator,
+        kl_coef=0.1, temperature=0.7, packing="padded", micro_tokens=10_000,
+    )  # fmt: skip
+    assert len(asked) == 1 + passes, "once for the feedback, then once a step"
+    first, *_, last = rows(run)
+    assert first["loss/kl"] == pytest.approx(0, abs=1e-6)
+    assert last["loss/kl"] > 1e-4
+
+
 def test_layouts_of_answers_change_nothing(model: str) -> None:
     """Padded, packed, and as branches of their prompts: the same losses."""
     runs = [

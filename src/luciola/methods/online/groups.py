@@ -43,6 +43,13 @@ class GroupAlgorithm:
 
     @property
     def needs_reference(self) -> bool:
+        """The whole KL in GRPO's loss; its estimates take the tokens' log-probabilities, which the
+        feedback keeps.
+        """
+        return self._has_kl and self.config.kl_estimator == "full"
+
+    @property
+    def _has_kl(self) -> bool:
         """GRPO with a KL in its loss."""
         return isinstance(self.config, GrpoConfig) and self.config.kl_coef > 0
 
@@ -90,9 +97,9 @@ class GroupAlgorithm:
             **figures_of("policy", policy),
             **drift(now, columns, policy),
         }
-        if self.needs_reference:
-            assert now.reference_logits is not None
+        if self._has_kl:
             if config.kl_estimator == "full":
+                assert now.reference_logits is not None
                 kls = full_kl(now.logits, now.reference_logits)
             else:
                 kls = kl_estimate(now.logprobs, columns["reference"], config.kl_estimator)
