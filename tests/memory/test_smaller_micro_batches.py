@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 import luciola
 from luciola.config.training import LoraConfig
+from luciola.errors import TrainingError
 from luciola.methods.base import Plain
 from luciola.methods.comparing import Comparing
 from luciola.methods.examples import Order
@@ -114,6 +116,17 @@ def test_where_one_example_is_too_much_the_run_ends(samples: Make) -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, loop.parameters.values(), strict=True))
 
 
+def test_a_long_example_alone_ends_the_run_too(samples: Make) -> None:
+    """Two of 18 tokens fit beside one of 36 in rows of 36: they are parted, and nothing is tried
+    for ever.
+    """
+    loop, log = build(samples([36, 18, 18, 17]), 30)
+    with pytest.raises(MicroBatchTooLargeError):
+        loop.run()
+    assert len(log.notes) <= 3
+    assert "micro-batches to 4," in log.notes[-1]
+
+
 PAIRS: list[dict[str, Any]] = [
     {"prompt": f"what is {n}?", "chosen": f"it is {n}", "rejected": "no idea " * (1 + n % 3)}
     for n in range(1, 9)
@@ -142,8 +155,6 @@ def injected(patch: pytest.MonkeyPatch, method: type[Plain], most: int) -> list[
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
     """Rows as JSON lines."""
-    import json
-
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
 
@@ -183,6 +194,78 @@ def test_every_method_takes_its_step_again(
     assert cut.figures["loss"] == pytest.approx(whole.figures["loss"], rel=1e-4, abs=1e-6)
 
 
+def no_room_without_gradients(patch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """Let every pass without gradients run out of memory above `most` tokens; the sizes that
+    passed.
+    """
+    from luciola.models.classifier import RewardModel
+
+    passed: list[int] = []
+
+    def limited(forward: Any) -> Any:
+        def narrow(self: Any, batch: Batch) -> Any:
+            if not torch.is_grad_enabled():
+                if batch.ids.numel() > most:
+                    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+                passed.append(batch.ids.numel())
+            return forward(self, batch)
+
+        return narrow
+
+    for roles in (Policy, RewardModel):
+        patch.setattr(roles, "forward", limited(roles.forward))
+    return passed
+
+
+@pytest.mark.parametrize("name", ["sft", "dpo", "reward_model"])
+def test_evaluations_take_smaller_rows_with_the_same_result(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Held-out losses, DPO's reference, and a reward model's judgement at the end; the smaller rows
+    are kept for what follows.
+    """
+    from support import write_model
+
+    model = str(write_model(tmp_path / "model"))
+    rows = [{"messages": chat(pair)} for pair in PAIRS] if name == "sft" else PAIRS
+    data = write(tmp_path / "data.jsonl", rows)
+
+    def run(out: str) -> list[float]:
+        getattr(luciola, name)(
+            model=model, data=data, out=out, batch=2, eval_fraction=0.5, eval_every=1,
+            micro_tokens=4096, packing="packed", **SETTINGS,
+        )  # fmt: skip
+        return figures(Path(out), "eval/loss")
+
+    caplog.set_level("INFO")
+    whole = run("whole")
+    assert "out of memory" not in caplog.text
+    passed = no_room_without_gradients(monkeypatch, 130)
+    cut = run("cut")
+    assert len(whole) == len(cut) >= 2
+    assert cut == pytest.approx(whole, rel=1e-5)
+    assert 0 < max(passed) <= 130
+    assert "out of memory without gradients" in caplog.text
+    with pytest.raises(TrainingError, match="one example of up to 128 tokens"):
+        passed = no_room_without_gradients(monkeypatch, 15)
+        run("nothing")
+
+
+def chat(pair: dict[str, Any]) -> list[dict[str, str]]:
+    """A comparison's better answer as a conversation."""
+    asked = {"role": "user", "content": pair["prompt"]}
+    return [asked, {"role": "assistant", "content": pair["chosen"]}]
+
+
+def figures(folder: Path, name: str) -> list[float]:
+    """A run's figure, step by step."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [row[name] for row in map(json.loads, lines) if name in row]
+
+
 TWO = """
 import os, sys, json
 import torch
@@ -214,7 +297,6 @@ def test_one_process_of_two_may_run_out_of_memory(
     """In its backward pass, where the other would wait for its gradients: both take the step again
     in as many smaller micro-batches, with one process's losses.
     """
-    import json
     import os
     import subprocess
     import sys

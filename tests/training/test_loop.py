@@ -78,8 +78,7 @@ def build(
     parameters = trained_parameters(policy)
     order = Order((len(group),), (1.0,), 0)
     plan = Plan(Rendered(group), order, 8, 2.0, 0, kind, capacity)  # type: ignore[arg-type]
-    rows = lay_out(held_out, "packed", 1000) if held_out else []
-    method = Sft(world.prepare(policy), plan, world, eval_rows=rows)
+    method = Sft(world.prepare(policy), plan, world, held_out=held_out or [])
     optimizer = build_optimizer(
         parameters, kind="adamw", lr=0.0, betas=(0.9, 0.999), weight_decay=0.1
     )

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from luciola.data.packing import best_fit_decreasing
+from luciola.data.packing import best_fit_whole
 from luciola.data.rows import Row, Tree, packed_rows, padded_rows, tree_rows
 from luciola.types import Tokens
 
@@ -33,8 +33,7 @@ def grouped_rows(samples: Sequence[Tokens], groups: Groups, kind: Kind, capacity
     """
     if kind == "padded":
         return [_row(samples, groups, part, kind) for part in _padded(samples, groups, capacity)]
-    sizes = [_size(samples, group, kind) for group in groups]
-    parts = best_fit_decreasing(sizes, max([capacity, *sizes]))
+    parts = best_fit_whole([_size(samples, group, kind) for group in groups], capacity)
     return [_row(samples, groups, part, kind) for part in parts]
 
 

@@ -65,6 +65,12 @@ def best_fit_decreasing(lengths: Sequence[int], capacity: int) -> list[list[int]
     return bins
 
 
+def best_fit_whole(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+    """Best-fit decreasing of items that are not cut: one of `capacity` or more has a bin alone."""
+    room = max(capacity, 1)
+    return best_fit_decreasing([min(length, room) for length in lengths], room)
+
+
 def split_long(lengths: Sequence[int], capacity: int) -> list[Piece]:
     """All items in order, those longer than `capacity` in pieces of `capacity` and a rest."""
     return [

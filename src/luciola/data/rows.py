@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from luciola.data.packing import best_fit_decreasing
+from luciola.data.packing import best_fit_whole
 from luciola.types import Tokens
 
 ROOT = -1
@@ -120,8 +120,7 @@ def _cut(samples: Sequence[Tokens], tree: Tree, capacity: int) -> list[Tree]:
 
 
 def _rows_of_trees(samples: Sequence[Tokens], trees: Sequence[Tree], capacity: int) -> list[Row]:
-    sizes = [tree.size(samples) for tree in trees]
-    bins = best_fit_decreasing(sizes, max(capacity, *sizes, 1))
+    bins = best_fit_whole([tree.size(samples) for tree in trees], capacity)
     return [_flat_row(samples, [trees[i] for i in members]) for members in bins]
 
 

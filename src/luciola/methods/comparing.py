@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import torch
+from collections.abc import Iterable, Mapping, Sequence
 
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
 from luciola.methods.planned import Planned
@@ -42,13 +40,17 @@ class Comparing(Planned):
         held_out = self.plan.data.held_out
         return self.figures_on(held_out) if len(held_out) else {}
 
-    @torch.no_grad()
-    def figures_on(self, numbers: Iterable[int]) -> dict[str, float]:
+    def figures_on(self, numbers: Sequence[int]) -> dict[str, float]:
         """The means of all terms over some comparisons, named eval/…"""
-        batches = self.plan.lay_out(numbers)
-        totals = self.world.total(self.weights(batch) for batch in batches)
+        sums, weights = self.without_gradients(lambda: self.plan.lay_out(numbers), self._summed)
+        means = self.world.means(sums.terms, self.world.total(weights))
+        return {f"eval/{name}": value for name, value in means.items()}
+
+    def _summed(self, batches: Iterable[ComparisonBatch]) -> tuple[Sums, list[dict[str, float]]]:
+        """The terms of some micro-batches together, and the weights of each."""
         sums = Sums()
+        weights: list[dict[str, float]] = []
         for batch in batches:
             sums.add(self.loss(batch))
-        means = self.world.means(sums.terms, totals)
-        return {f"eval/{name}": value for name, value in means.items()}
+            weights.append(self.weights(batch))
+        return sums, weights

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -109,7 +109,6 @@ class Dpo(Comparing):
         super().load_state_dict(state)
         self.reference = state["reference"]
 
-    @torch.no_grad()
     def _ask_reference(self) -> Tensor:
         """(answers,) float32 log-probability of each answer that the run will use, in nats."""
         began = time.perf_counter()
@@ -117,10 +116,15 @@ class Dpo(Comparing):
         policy = self._reference_policy()
         was_training = policy.training
         policy.eval()
-        found: list[tuple[int, float]] = []
-        for batch in self._used():
-            numbers, logprobs = batch.answers.tolist(), answer_logprobs(policy, batch).tolist()
-            found += zip(numbers, logprobs, strict=True)
+
+        def read(batches: Iterable[ComparisonBatch]) -> list[tuple[int, float]]:
+            found: list[tuple[int, float]] = []
+            for batch in batches:
+                logprobs = answer_logprobs(policy, batch).tolist()
+                found += zip(batch.answers.tolist(), logprobs, strict=True)
+            return found
+
+        found = self.without_gradients(self._used, read)
         policy.train(was_training)
         for number, value in self.world.gather(found):
             values[number] = value

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
+from luciola.data.rows import Row
 from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.stream import halved
+from luciola.training.step import MicroBatchTooLargeError, release_memory
 from luciola.training.world import World
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Planned(Plain):
@@ -43,15 +51,42 @@ class Planned(Plain):
 
     def halve(self) -> list[Any] | None:
         """The last step again, in rows half as long; what is compared stays together."""
-        sizes = [(one.batch.ids.numel(), len(one.origins)) for one in self._last_step()]
-        if (capacity := self.world.largest(halved(sizes))) is None:
-            return None
+        return self._last_step() if self._cut(self._last_step()) else None
+
+    def _cut(self, rows: Iterable[Any]) -> bool:
+        """From now on rows are half as long, in every process; False: each of these holds one
+        example already.
+        """
+        if (capacity := self.world.largest(halved(map(_size, rows)))) is None:
+            return False
         self.limit(capacity)
-        return self._last_step()
+        return True
 
     def limit(self, capacity: int) -> None:
         """From now on rows have at most `capacity` tokens."""
         self.plan = replace(self.plan, capacity=min(self.plan.capacity, capacity))
+
+    def without_gradients(
+        self, lay_out: Callable[[], Iterable[Any]], read: Callable[[Iterable[Any]], T]
+    ) -> T:
+        """What `read` makes of this process's rows; where memory runs out in any process, in rows
+        half as long, as all later ones are.
+
+        Args:
+            lay_out: the rows, of as many tokens as the plan has at the time.
+            read: asks the model; does not talk to the other processes.
+
+        Raises: MicroBatchTooLargeError where an example by itself is too much.
+        """
+        while True:
+            found, full = _attempt(read, lay_out())
+            if not self.world.any(bool(full)):
+                return found[0]
+            if not self._cut(lay_out()):
+                raise MicroBatchTooLargeError(full or "in another process")
+            size = self.plan.capacity
+            log.info("out of memory without gradients: %d tokens a row, same result", size)
+            release_memory()
 
     def _last_step(self) -> list[Any]:
         batches: list[Any] = self.plan.step(self.position - 1)
@@ -86,6 +121,24 @@ class Planned(Plain):
     def _fingerprint(self) -> str:
         found: str = self.plan.fingerprint()
         return found
+
+
+def _attempt(read: Callable[[Iterable[Any]], T], rows: Iterable[Any]) -> tuple[list[T], str]:
+    """What was read, or nothing and what torch said: its error holds the frames, and with them the
+    tensors that must go.
+    """
+    try:
+        with torch.no_grad():
+            return [read(rows)], ""
+    except torch.OutOfMemoryError as error:
+        return [], str(error) or "out of memory"
+
+
+def _size(one: Any) -> tuple[int, int]:
+    """Tokens of a row or a micro-batch, and how many examples it holds that could be parted."""
+    if isinstance(one, Row):
+        return one.num_tokens, len(one.examples)
+    return one.batch.ids.numel(), len(one.origins)
 
 
 def some_of(origins: Iterable[str], most: int = 4) -> str:

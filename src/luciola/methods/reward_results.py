@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from luciola.config.preference import RewardConfig
 from luciola.conversation.render import Renderer
-from luciola.data.rows import padded_rows
+from luciola.data.rows import Row, padded_rows
 from luciola.methods.comparing import Comparing
 from luciola.methods.judgement import Bin, JudgedPair, calibration, judgement
 from luciola.methods.normalization import ANSWERS, POLICY, gain_and_bias, normalizing_samples
@@ -100,12 +99,17 @@ class RewardResults:
             f"{self.card.normalized_on} have mean 0 and variance 1.",
         }
 
-    @torch.no_grad()
     def _judge(self, numbers: Sequence[int]) -> list[JudgedPair]:
-        found: list[JudgedPair] = []
-        for batch in self.method.plan.lay_out(numbers):
-            found += self._pairs(batch, self.method.roles(batch.batch).tolist())
-        return self.method.world.gather(found)
+        def read(batches: Iterable[ComparisonBatch]) -> list[JudgedPair]:
+            found: list[JudgedPair] = []
+            for batch in batches:
+                found += self._pairs(batch, self.method.roles(batch.batch).tolist())
+            return found
+
+        method = self.method
+        return method.world.gather(
+            method.without_gradients(lambda: method.plan.lay_out(numbers), read)
+        )
 
     def _pairs(self, batch: ComparisonBatch, scores: Sequence[float]) -> list[JudgedPair]:
         counts = batch.counts.tolist()
@@ -124,15 +128,18 @@ class RewardResults:
         gain, bias = gain_and_bias(self._scores(samples))
         return gain, bias, len(samples)
 
-    @torch.no_grad()
     def _scores(self, samples: Sequence[Tokens]) -> list[float]:
         """Raw scores; the same in every process, so that all have the same gain."""
-        world = self.method.world
-        model = world.unwrap(self.method.roles)
-        scores: list[float] = []
-        for row in padded_rows(samples, self.method.plan.capacity):
-            scores += model(Batch.of(at_ends(row), world.device)).tolist()
-        return scores
+        method = self.method
+        model = method.world.unwrap(method.roles)
+
+        def read(rows: Iterable[Row]) -> list[float]:
+            scores: list[float] = []
+            for row in rows:
+                scores += model(Batch.of(at_ends(row), method.world.device)).tolist()
+            return scores
+
+        return method.without_gradients(lambda: padded_rows(samples, method.plan.capacity), read)
 
 
 def _about_length(judged: Mapping[str, Any]) -> str:

@@ -5,11 +5,10 @@ The method, and the way from its recipe to a run. Pre-training is the same metho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
 from luciola.config.sft import SftConfig
@@ -23,7 +22,7 @@ from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.planned import Planned, some_of
 from luciola.methods.preparation import check_device, describe_plan, prepare, tokenizer_of
 from luciola.methods.running import conduct
-from luciola.methods.stream import Plan, halved, lay_out, rows_from, share
+from luciola.methods.stream import Plan, lay_out, rows_from, share
 from luciola.methods.trainee import Trainee
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
@@ -33,6 +32,7 @@ from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
 from luciola.training.method import Term
 from luciola.training.world import World
+from luciola.types import Tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -45,7 +45,7 @@ class Sft(Planned):
         roles: a `Policy`, prepared for the run's processes.
         plan: this process's rows by step.
         world: the processes.
-        eval_rows: held-out rows over all processes; empty: no evaluation.
+        held_out: examples to evaluate on, over all processes; empty: no evaluation.
         workers: processes that make rows ahead of the training step.
     """
 
@@ -57,11 +57,11 @@ class Sft(Planned):
         plan: Plan,
         world: World,
         *,
-        eval_rows: Sequence[Row] = (),
+        held_out: Sequence[Tokens] = (),
         workers: int = 0,
     ) -> None:
         super().__init__(roles, plan, world)
-        self.eval_rows = share(eval_rows, world.rank, world.size) if eval_rows else []
+        self.held_out = held_out
         self.workers = workers
         self._rows: Iterator[list[Row]] | None = None
 
@@ -77,12 +77,8 @@ class Sft(Planned):
 
     def halve(self) -> list[Batch] | None:
         """The last step again, in rows half as long."""
-        rows = self.plan[self.position - 1]
-        sizes = ((row.num_tokens, len(row.examples)) for row in rows)
-        capacity = self.world.largest(halved(sizes))
-        if capacity is None:
+        if not self._cut(self.plan[self.position - 1]):
             return None
-        self.limit(capacity)
         return [Batch.of(row, self.world.device) for row in self.plan[self.position - 1]]
 
     def limit(self, capacity: int) -> None:
@@ -108,20 +104,28 @@ class Sft(Planned):
             ),
         }
 
-    @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Loss and accuracy a token on the held-out rows; empty where there are none."""
-        if not self.eval_rows:
+        """Loss and accuracy a token on the held-out examples; empty where there are none."""
+        if not self.held_out:
             return {}
+        totals = self.world.total([self.without_gradients(self._eval_rows, self._summed)])
+        return {f"eval/{name}": totals[name] / totals["tokens"] for name in ("loss", "accuracy")}
+
+    def _eval_rows(self) -> list[Row]:
+        """This process's rows of the held-out examples."""
+        rows = lay_out(self.held_out, self.plan.kind, self.plan.capacity)
+        return share(rows, self.world.rank, self.world.size)
+
+    def _summed(self, rows: Iterable[Row]) -> dict[str, float]:
+        """Losses, hits and tokens of some rows together."""
         sums = {"loss": 0.0, "accuracy": 0.0, "tokens": 0.0}
-        for row in self.eval_rows:
+        for row in rows:
             batch = Batch.of(row, self.world.device)
             logits = self.roles(batch)
             sums["loss"] += float(negative_log_likelihood(logits, batch.labels))
             sums["accuracy"] += float(correct_tokens(logits, batch.labels))
             sums["tokens"] += len(batch.labels)
-        totals = self.world.total([sums])
-        return {f"eval/{name}": totals[name] / totals["tokens"] for name in ("loss", "accuracy")}
+        return sums
 
     def describe(self, batches: Sequence[Batch]) -> str:
         """File and line of the examples in these micro-batches of the last step."""
@@ -224,8 +228,7 @@ def build(
         size=world.size,
     )
     held_out = list(examples.held_out)
-    eval_rows = lay_out(held_out, trainee.kind, capacity) if held_out else []
-    return Sft(trainee.roles, plan, world, eval_rows=eval_rows, workers=workers)
+    return Sft(trainee.roles, plan, world, held_out=held_out, workers=workers)
 
 
 def introduction(
