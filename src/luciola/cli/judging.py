@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from luciola.errors import ConfigError, StorageError
+
+if TYPE_CHECKING:
+    from luciola.sql.official.files import Example
 
 
 def judge_files(
@@ -56,7 +60,7 @@ def judge_files(
     judged = evaluate(examples, Path(databases), entries, options)
     if out:
         _write(Path(out), json.dumps(report(judged, options), indent=1, ensure_ascii=False))
-    return table(judged, options)
+    return "\n".join([table(judged, options), *_suites(examples, Path(databases), options.metrics)])
 
 
 def _metrics(names: str) -> tuple[str, ...]:
@@ -88,6 +92,18 @@ def _check(predictions: str, databases: str, tables: str, metrics: Sequence[str]
         raise ConfigError(
             "exact match needs --tables, whose foreign keys say which columns are equal",
             remedy="Give the data set's tables.json, or --metrics ex.",
+        )
+
+
+def _suites(examples: Sequence[Example], databases: Path, metrics: Sequence[str]) -> Iterator[str]:
+    """Where test suites were asked for: how many database files there are, if only one each."""
+    from luciola.sql.official.execution import suite_files
+
+    names = {example.db_id for example in examples} if "ts" in metrics else set()
+    if names and all(len(suite_files(databases, name)) < 2 for name in names):
+        yield (
+            "ts is ex here: no database has a second file beside it. Published test-suite figures "
+            "need the suite's own database folder."
         )
 
 

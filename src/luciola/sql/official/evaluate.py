@@ -120,7 +120,7 @@ def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> Callab
                     raise
         if entry is None:
             raise DataError(
-                f"the database {db_id!r} is neither in {databases} nor in tables.json",
+                f"there is no database {db_id!r}: no file {file}, and no entry in tables.json",
                 remedy="Check --databases, --tables and the names in the gold file.",
             )
         return from_entry(entry)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from luciola.errors import LuciolaError
@@ -70,6 +70,8 @@ class Judge:
     def _on_all(self, gold: str, predicted: str, files: Sequence[Path]) -> Outcome:
         for file in files:
             outcome = self._on_one(gold, predicted, file)
+            if outcome.correct is False and len(files) > 1:
+                return replace(outcome, error=f"on {file.name}: {outcome.error}")
             if not outcome.correct:
                 return outcome
         return outcome

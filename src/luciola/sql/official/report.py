@@ -62,18 +62,23 @@ def partial(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 
 def table(judged: Sequence[Judged], options: Options) -> str:
     """The report to be read: shares by hardness and in all, then what failed and why."""
-    named = [name for name in SHARES if any(getattr(each, name) is not None for each in judged)]
+    named = [name for name in SHARES if name in options.metrics or _known(judged, name)]
     groups = {**_levels(judged), "all": judged}
     width = max(9, *(len(level) + 1 for level in groups))
     lines = [" " * width + "".join(f"{title:>9}" for title in ("count", *named))]
     lines += [level.rjust(width) + _cells(group, named) for level, group in groups.items()]
-    lines += [_interval(judged, name) for name in named]
+    lines += [_interval(judged, name) for name in named if _known(judged, name)]
     return "\n".join([*lines, *_databases(judged, named), *_notes(judged, options)])
+
+
+def _known(judged: Sequence[Judged], name: str) -> int:
+    """How many have a verdict."""
+    return sum(getattr(each, name) is not None for each in judged)
 
 
 def _interval(judged: Sequence[Judged], name: str) -> str:
     low, high = interval(judged, name) or (0.0, 0.0)
-    known = sum(getattr(each, name) is not None for each in judged)
+    known = _known(judged, name)
     of = f", over {known} of {len(judged)}" if known < len(judged) else ""
     return f"{name}: 95 % interval {low:.1%} to {high:.1%}{of}"
 
