@@ -111,7 +111,7 @@ def test_predictions_from_a_file_are_judged_line_by_line(
     assert "did not run 33.3% (1 of 3)" in shown
     file.write_text("SELECT 1\n")
     assert main(judged) == 1
-    assert "has 1 lines for 3 pairs" in capsys.readouterr().err
+    assert "has 1 predictions for 3 pairs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

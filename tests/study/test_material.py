@@ -62,5 +62,5 @@ def test_first_answers_from_a_file_follow_the_sample(
     found = read_material(study_of(first_answers=str(path), limit=3, seed=1))
     assert list(found.first) == [f"SELECT {place}" for place in found.places]
     path.write_text("SELECT 1\n")
-    with pytest.raises(DataError, match="has 1 lines for 6 questions"):
+    with pytest.raises(DataError, match="has 1 predictions for 6 questions"):
         read_material(study_of(first_answers=str(path)))

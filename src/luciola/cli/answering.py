@@ -102,7 +102,8 @@ def answer(
 
     luciola sql answer --prompts prompts.jsonl --model smollm2-135m --out predictions.sql
     """
-    from luciola.cli.answers import decided, read_prompts, report, told, write_lines
+    from luciola.cli.answers import decided, read_prompts, report, told
+    from luciola.cli.output import check_places, write_whole
     from luciola.sql.asking.costs import Prices
     from luciola.sql.asking.model import Sampling
 
@@ -116,6 +117,7 @@ def answer(
         votes=votes,
         databases=databases,
     )
+    check_places(out, json_file, cache)
     rows = read_prompts(prompts, databases if votes > 1 else "")
     place = None if no_cache else Path(cache or f"{out}.answers.jsonl")
     heat = float(votes > 1) if temperature is None else temperature
@@ -147,7 +149,7 @@ def answer(
         answers = _answered(asked, [row.prompt for row in rows], sampling)
     seconds = time.perf_counter() - began
     chosen = decided(rows, answers, databases, original=original, timeout_s=timeout)
-    write_lines(out, [one.sql for one in chosen])
+    write_whole(out, "".join(one.sql + "\n" for one in chosen))
     prices = Prices(price_in, price_out)
     if json_file:
         report(json_file, asked.name, sampling, rows, answers, chosen, prices, seconds)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luciola.errors import DataError, LuciolaError, StorageError
+from luciola.errors import DataError, LuciolaError
 
 if TYPE_CHECKING:
     from luciola.sql.asking.costs import Prices
@@ -94,11 +94,6 @@ def one_line(sql: str) -> str:
     return BREAKS.sub(" ", sql)
 
 
-def write_lines(path: str, lines: Sequence[str]) -> None:
-    """Write the file whole. Raises: StorageError."""
-    _write(path, "".join(line + "\n" for line in lines))
-
-
 def report(
     path: str,
     model: str,
@@ -110,6 +105,7 @@ def report(
     seconds: float,
 ) -> None:
     """Write everything as JSON: a summary, and each prompt's answers."""
+    from luciola.cli.output import write_whole
     from luciola.sql.asking.costs import costs_of
 
     summary: dict[str, Any] = {"model": model, "seconds": round(seconds, 3)}
@@ -129,7 +125,7 @@ def report(
         for row, one, vote in zip(rows, answers, chosen, strict=True)
     ]
     content = {"summary": summary, "examples": examples}
-    _write(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def told(
@@ -148,13 +144,3 @@ def told(
     if failed:
         yield f"not answered: {len(failed)}, whose line is a bare SELECT that never runs"
         yield from (f"  line {number}: {error}" for number, error in failed[:REASONS_SHOWN])
-
-
-def _write(path: str, text: str) -> None:
-    from luciola.runs.atomic import write_atomically
-
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(path), text)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error

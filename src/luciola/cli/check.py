@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from luciola.cli.errors import Ended
-from luciola.errors import StorageError
 
 
 def check(
@@ -36,9 +34,11 @@ def check(
 
     The exit status is 1 where something is broken.
     """
+    from luciola.cli.output import check_places, write_whole
     from luciola.sql.checks.check import check_dataset
     from luciola.sql.checks.report import report, text
 
+    check_places(json_file)
     checked = check_dataset(
         folder,
         databases=databases,
@@ -48,7 +48,7 @@ def check(
         progress=_progress,
     )
     if json_file:
-        _write(Path(json_file), json.dumps(report(checked), indent=1, ensure_ascii=False))
+        write_whole(json_file, json.dumps(report(checked), indent=1, ensure_ascii=False) + "\n")
     typer.echo(text(checked, shown=shown))
     if checked.is_broken:
         raise Ended(1)
@@ -58,11 +58,3 @@ def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done >= total else ""
         print(f"\rran {done} of {total} gold queries", end=end, file=sys.stderr, flush=True)
-
-
-def _write(path: Path, content: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error

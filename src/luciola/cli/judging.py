@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luciola.errors import ConfigError, StorageError
+from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
     from luciola.sql.official.files import Example
@@ -33,12 +33,14 @@ def judge_files(
 
     Raises: ConfigError where the flags do not go together; DataError for the files.
     """
+    from luciola.cli.output import check_places, write_whole
     from luciola.sql.datasets.dataset import is_dataset, open_dataset
     from luciola.sql.official.evaluate import Options, evaluate
     from luciola.sql.official.files import Gold, paired, read_examples
     from luciola.sql.official.report import report, table
     from luciola.sql.official.schema import read_tables
 
+    check_places(out)
     rows: list[Gold] = []
     if is_dataset(gold):
         opened = open_dataset(gold, needs_query=True)
@@ -59,7 +61,8 @@ def judge_files(
     entries = read_tables(Path(tables)) if tables else {}
     judged = evaluate(examples, Path(databases), entries, options)
     if out:
-        _write(Path(out), json.dumps(report(judged, options), indent=1, ensure_ascii=False))
+        whole = report(judged, options)
+        write_whole(out, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     return "\n".join([table(judged, options), *_suites(examples, Path(databases), options.metrics)])
 
 
@@ -105,11 +108,3 @@ def _suites(examples: Sequence[Example], databases: Path, metrics: Sequence[str]
             "ts is ex here: no database has a second file beside it. Published test-suite figures "
             "need the suite's own database folder."
         )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luciola.errors import ConfigError, DataError, StorageError
+from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,6 +92,7 @@ def prompts(
 
     luciola sql prompts --questions spider:dev --out prompts.jsonl
     """
+    from luciola.cli.output import check_places
     from luciola.sql.dail.organization import organization as organization_of
     from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
     from luciola.sql.dail.representation import representation as representation_of
@@ -101,6 +102,7 @@ def prompts(
     chosen = representation_of(
         representation, foreign_keys=foreign_keys, rule=rule, step_by_step=step_by_step
     )
+    check_places(out)
     if not pool:
         _check_zero_shot(selection, organization, predictions, shots)
     way = FewShot(
@@ -167,17 +169,9 @@ def _with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question
     """
     if not path:
         return asked
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
-    if len(lines) != len(asked):
-        raise DataError(
-            f"has {len(lines)} lines for {len(asked)} questions",
-            path=path,
-            remedy="Write one SQL a line, in the order of the questions.",
-        )
-    sqls = [line.split("\t")[0].strip() for line in lines]
+    from luciola.sql.official.files import read_predictions
+
+    sqls = read_predictions(Path(path), len(asked), "questions")
     return [replace(row, prediction=sql) for row, sql in zip(asked, sqls, strict=True)]
 
 
@@ -233,6 +227,8 @@ def _by_meaning(
 
 def _written(out: str, asked: Sequence[Question], made: Iterable[Prompt], way: FewShot) -> str:
     """Write the prompts, and say how many there are and what the budget left out."""
+    from luciola.cli.output import write_whole
+
     shown, fewest = 0, way.shots
 
     def lines() -> Iterator[str]:
@@ -243,12 +239,7 @@ def _written(out: str, asked: Sequence[Question], made: Iterable[Prompt], way: F
             values = {"index": index, "db_id": row.db_id, "question": row.question}
             yield json.dumps({**values, "prompt": prompt.text}, ensure_ascii=False) + "\n"
 
-    try:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
-        with Path(out).open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines())
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    write_whole(out, "".join(lines()))
     summary = f"{len(asked)} prompts in {out}"
     if way.shots:
         summary += f", {shown / len(asked):.1f} examples each, at least {fewest} of {way.shots}"

@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luciola.errors import DataError
-
 if TYPE_CHECKING:
     from luciola.specialist.evaluating import Databases
     from luciola.specialist.pairs import Pair
@@ -21,9 +19,11 @@ def score_model(
     database: str, pairs: str, model: str, *, out: str, timeout: float, device: str, limit: int
 ) -> str:
     """Let a model answer, judge it, and say what came of it."""
+    from luciola.cli.output import check_places
     from luciola.specialist.asking import Writer
     from luciola.specialist.evaluating import evaluate_model, write_predictions
 
+    check_places(out)
     chosen, databases = _read(database, pairs, limit)
     writer = Writer(model, device=device, progress=_progress)
     evaluation = evaluate_model(writer, chosen, databases, workers=_workers(), timeout_s=timeout)
@@ -39,19 +39,10 @@ def score_file(database: str, pairs: str, predictions: str, *, timeout: float, l
     Raises: DataError if there are not as many lines as pairs.
     """
     from luciola.specialist.evaluating import judge_predictions
+    from luciola.sql.official.files import read_predictions
 
     chosen, databases = _read(database, pairs, limit)
-    try:
-        lines = Path(predictions).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=predictions) from error
-    answers = [line.split("\t")[0] for line in lines][: limit or None]
-    if len(answers) != len(chosen):
-        raise DataError(
-            f"has {len(answers)} lines for {len(chosen)} pairs",
-            path=predictions,
-            remedy="Write one SQL a line, and an empty line where there is no answer.",
-        )
+    answers = read_predictions(Path(predictions), len(chosen), "pairs", first=limit)
     places = [databases.of(pair) for pair in chosen]
     return summary(
         judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from luciola.errors import DataError
-from luciola.sql.official.files import Example, read_examples
+from luciola.sql.official.files import Example, read_examples, read_predictions
 
 GOLD = "SELECT 1\tone\nSELECT 2\ttwo\n"
 
@@ -78,3 +78,13 @@ def test_gold_may_be_rows_of_json(tmp_path: Path) -> None:
 def test_rows_that_hold_no_query_are_named_with_their_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"answers\.jsonl:1: "):
         read(tmp_path, "SELECT 1\tone\n", text, ".jsonl")
+
+
+def test_only_line_ends_part_predictions(tmp_path: Path) -> None:
+    """A form feed or Unicode line end within a string is text; blank lines at the end are none."""
+    path = tmp_path / "answers.sql"
+    path.write_text("SELECT 'a\x0cb'\tnote\n\nSELECT '\u2028'\n\n\n", encoding="utf-8")
+    assert read_predictions(path, 3, "pairs") == ["SELECT 'a\x0cb'", "", "SELECT '\u2028'"]
+    assert read_predictions(path, 2, "pairs", first=2) == ["SELECT 'a\x0cb'", ""]
+    with pytest.raises(DataError, match="has 5 predictions for 2 pairs"):
+        read_predictions(path, 2, "pairs")

@@ -17,7 +17,7 @@ from luciola.sql.dail.databases import Databases
 from luciola.sql.dail.tables import read_tables
 from luciola.sql.datasets.dataset import Dataset, open_dataset
 from luciola.sql.official.evaluate import Options, evaluate
-from luciola.sql.official.files import Example
+from luciola.sql.official.files import Example, read_predictions
 from luciola.sql.official.schema import read_tables as read_entries
 from luciola.sql.question import Question
 
@@ -140,12 +140,8 @@ def _first_answers(way: str, count: int) -> list[str]:
 
     if way in FIRST:
         return []
-    try:
-        lines = Path(way).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    if not Path(way).is_file():
         remedy = f"first_answers is a file of SQL, or {' or '.join(FIRST)}."
-        raise DataError(f"cannot be read: {error}", path=way, remedy=remedy) from error
-    if len(lines) != count:
-        remedy = "Write one SQL a line, in the order of all questions of the file."
-        raise DataError(f"has {len(lines)} lines for {count} questions", path=way, remedy=remedy)
-    return [line.split("\t")[0].strip() or "SELECT" for line in lines]
+        raise DataError("there is no such file", path=way, remedy=remedy)
+    found = read_predictions(Path(way), count, "questions of the whole file")
+    return [sql or "SELECT" for sql in found]

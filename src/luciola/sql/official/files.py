@@ -52,15 +52,7 @@ def paired(wanted: Sequence[Gold | None], predictions: Path, gold: Path | str) -
 
     Raises: DataError as `read_examples`; `gold` says there where the queries are from.
     """
-    found = _predictions(predictions)
-    if len(found) != len(wanted):
-        found = found[: len(wanted)] if not any(found[len(wanted) :]) else found
-    if len(found) != len(wanted):
-        raise DataError(
-            f"has {len(found)} predictions for {len(wanted)} lines of {gold}",
-            path=predictions,
-            remedy="Write one SQL a line, and an empty line where there is no answer.",
-        )
+    found = read_predictions(predictions, len(wanted), f"lines of {gold}")
     pairs = zip(wanted, found, strict=True)
     examples = [
         Example(row.query, row.db_id, predicted, row.difficulty)
@@ -112,6 +104,29 @@ def _gold_line(text: str, path: Path, line: int) -> Gold | None:
             remedy="A gold file holds SQL<TAB>db_id a line.",
         )
     return Gold(sql, db_id.split("\t")[0].strip())
+
+
+def read_predictions(path: Path, count: int, of: str, *, first: int = 0) -> list[str]:
+    """So many predictions: one SQL a line, "" where a line is blank, or JSON rows.
+
+    Args:
+        path: text, whose lines may go on behind a tab, .json or .jsonl.
+        count: how many there must be; blank lines at the end do not count.
+        of: what they answer, for the message.
+        first: only so many are wanted, and the file may have more; 0: all are.
+
+    Raises: DataError where the file cannot be read, or has another number.
+    """
+    found = _predictions(path)[: first or None]
+    if not any(found[count:]):
+        found = found[:count]
+    if len(found) != count:
+        raise DataError(
+            f"has {len(found)} predictions for {count} {of}",
+            path=path,
+            remedy="Write one SQL a line in their order, and an empty line where there is none.",
+        )
+    return found
 
 
 def _predictions(path: Path) -> list[str]:
