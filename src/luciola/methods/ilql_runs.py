@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.conversation.template import load_template
 from luciola.data.summary import counted
+from luciola.methods.given import are_rows, named_objects, named_rows
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
 from luciola.methods.ilql_preparing import describe_run, plan_for, prepare
@@ -60,38 +60,19 @@ def ilql(
     from luciola.config.load import from_mapping
 
     named = {
-        "data": _digest(data) if _is_rows(data) else data,
-        "eval_prompts": eval_prompts if isinstance(eval_prompts, str) else _digest(eval_prompts),
-        "metric": _name(metric),
-        "reward": [_name(one) for one in reward] if isinstance(reward, list) else _name(reward),
+        "data": named_rows(data) if are_rows(data) else data,
+        "eval_prompts": named_rows(eval_prompts),
+        "metric": named_objects(metric),
+        "reward": named_objects(reward),
     }
     return run(
         from_mapping(IlqlConfig, {**settings, **named}),
         show=show,
-        rows=data if _is_rows(data) else None,
+        rows=data if are_rows(data) else None,
         eval_prompts=eval_prompts,
         metric=metric,
         reward=reward,
     )
-
-
-def _is_rows(value: Any) -> bool:
-    """Whether samples were given themselves, and not what names them."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return False
-    return bool(value) and isinstance(value[0], dict) and "path" not in value[0]
-
-
-def _digest(rows: Sequence[Any]) -> str:
-    """How rows stand in a recipe: by their content, so that others are another run."""
-    return f"<{len(rows)} rows {hashlib.sha256(repr(rows).encode()).hexdigest()[:8]}>"
-
-
-def _name(value: Any) -> Any:
-    """How a metric or a reward stands in a recipe."""
-    if callable(value) or hasattr(value, "score"):
-        return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    return value
 
 
 def run(

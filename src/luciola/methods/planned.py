@@ -110,10 +110,7 @@ class Planned(Plain):
         Raises: DataError if the data are not those that the run began with.
         """
         if state["data"] != self._fingerprint:
-            raise DataError(
-                f"the {self.data_name} have changed since this run began",
-                remedy="Put the old data back to go on, or begin again with --fresh.",
-            )
+            raise data_changed(self.data_name)
         self.position = state["position"]
         self.limit(state.get("micro_tokens", self.plan.capacity))
 
@@ -139,6 +136,14 @@ def _size(one: Any) -> tuple[int, int]:
     if isinstance(one, Row):
         return one.num_tokens, len(one.examples)
     return one.batch.ids.numel(), len(one.origins)
+
+
+def data_changed(name: str) -> DataError:
+    """The error for a run that would go on with other data than it began with."""
+    return DataError(
+        f"the {name} have changed since this run began",
+        remedy="Put the old data back to go on, or begin again with --fresh.",
+    )
 
 
 def some_of(origins: Iterable[str], most: int = 4) -> str:

@@ -296,7 +296,7 @@ def test_a_first_ratio_that_is_not_1_stops_the_run(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(diagnosis, "EXACT", -1.0)  # nothing is exact enough
-    monkeypatch.setattr("luciola.methods.online.method.check_start", lambda *_, **__: None)
+    monkeypatch.setattr("luciola.methods.online.collecting.check_start", lambda *_, **__: None)
     with pytest.raises(TrainingError, match="mean probability ratio of 1 instead of 1"):
         train("ppo", model, out="run")
 

@@ -53,10 +53,14 @@ class Feedback:
     kl: KlKind | str
     from_sampler: bool = False
 
+    def limit(self, capacity: int) -> None:
+        """From now on rows have at most `capacity` tokens."""
+        self.layout = replace(self.layout, capacity=min(self.layout.capacity, capacity))
+
     def judged(self, rollouts: Sequence[Rollout]) -> list[Rollout]:
         """The rollouts with log-probabilities, KL, values and entropies of every token."""
         columns, capacity = self._fitting([one.tokens for one in rollouts], self._judge)
-        self.layout = replace(self.layout, capacity=capacity)
+        self.limit(capacity)
         made = []
         for one, found in zip(rollouts, columns, strict=True):
             filled: dict[str, Any] = {

@@ -15,27 +15,21 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from luciola.config.online import OnlineConfig
 from luciola.methods.base import Plain
-from luciola.methods.online.algorithms import Algorithm
-from luciola.methods.online.diagnosis import Watch, check_first_ratio, check_start
+from luciola.methods.online.collecting import Collector
+from luciola.methods.online.diagnosis import Watch, check_first_ratio
 from luciola.methods.online.evaluation import Evaluation
-from luciola.methods.online.experience import Experience, by_token
-from luciola.methods.online.feedback import Feedback
+from luciola.methods.online.experience import Experience
 from luciola.methods.online.now import ANSWERS, TOKENS, Now
-from luciola.methods.online.prompts import Prompt
-from luciola.methods.online.rhythm import Rhythm
-from luciola.methods.online.sampling import Rollouts
-from luciola.methods.online.scores import rollout_figures, shaped_scores
+from luciola.methods.online.prompts import fingerprint
 from luciola.methods.online.tracing import Pictures
+from luciola.methods.planned import data_changed
 from luciola.methods.stream import halved, lay_out, share
 from luciola.models.batch import Batch
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.objectives.moments import RunningMoments
 from luciola.objectives.ppo import ratio_is_sane
-from luciola.runs.trace import TraceFile
 from luciola.training.method import Term
-from luciola.training.world import World
 
 
 @dataclass(frozen=True)
@@ -47,54 +41,33 @@ class Micro:
 
 
 class Online(Plain):
-    """PPO, A2C, GRPO or RLOO, as `algorithm` says.
+    """PPO, A2C, GRPO or RLOO, as the collector's algorithm says.
 
     Args:
         roles: an `ActorCritic`, prepared for the run's processes.
-        config: the recipe.
-        algorithm: advantages and losses.
-        prompts: in the order of the data.
-        rollouts: samples and scores.
-        feedback: reads the roles without gradients.
-        evaluation: on held-out prompts; None: there are none.
-        trace: where pictures go, in the main process; None: there are none.
-        world: the processes.
-        iterations: how many rounds.
+        collector: makes an iteration's answers.
         controller: the KL's weight.
-        starts_equal: policy and reference are the same model at the start.
+        evaluation: on held-out prompts; None: there are none.
+        pictures: of the traced answers, in the main process; None: there are none.
     """
 
     def __init__(
         self,
         roles: nn.Module,
-        config: OnlineConfig,
-        algorithm: Algorithm,
-        prompts: Sequence[Prompt],
-        rollouts: Rollouts,
-        feedback: Feedback,
-        evaluation: Evaluation | None,
-        trace: TraceFile | None,
-        world: World,
-        iterations: int,
+        collector: Collector,
         controller: FixedKl | AdaptiveKl,
-        *,
-        starts_equal: bool,
+        evaluation: Evaluation | None,
+        pictures: Pictures | None,
     ) -> None:
         super().__init__(roles)
-        self.config, self.algorithm, self.prompts = config, algorithm, prompts
-        self.rollouts, self.feedback, self.evaluation = rollouts, feedback, evaluation
-        self.trace, self.world = trace, world
-        self.pictures = None
-        if trace is not None:
-            tokenizer = rollouts.tokenizer
-            self.pictures = Pictures(trace, config, algorithm.name, prompts, tokenizer)
-        self.rhythm = Rhythm(config, len(prompts), iterations)
-        self.controller = controller
-        self.starts_equal = starts_equal
+        self.collector, self.controller = collector, controller
+        self.evaluation, self.pictures = evaluation, pictures
+        self.config, self.algorithm = collector.config, collector.algorithm
+        self.feedback, self.rhythm = collector.feedback, collector.rhythm
+        self.world = collector.world
         self.moments = RunningMoments()
-        self.watch = Watch(config.max_new_tokens)
+        self.watch = Watch(self.config.max_new_tokens)
         self.iteration = self.position = self.step = 0
-        self.skip_rest = False
         self.experience: Experience | None = None
         self._flat_figures: dict[str, float] = {}
         self._pending: dict[str, float] = {}
@@ -114,12 +87,8 @@ class Online(Plain):
         sizes = [(one.batch.ids.numel(), len(one.batch.examples)) for one in self._laid_out()]
         if (capacity := self.world.largest(halved(sizes))) is None:
             return None
-        self._limit(capacity)
+        self.feedback.limit(capacity)
         return self._laid_out()
-
-    def _limit(self, capacity: int) -> None:
-        layout = replace(self.feedback.layout, capacity=capacity)
-        self.feedback = replace(self.feedback, layout=layout)
 
     def _laid_out(self) -> list[Micro]:
         """This process's share of the batch at the position."""
@@ -139,26 +108,12 @@ class Online(Plain):
         return Micro(Batch.of(row, device), {k: v.to(device) for k, v in flat.items()})
 
     def _begin(self) -> None:
-        """Sample, score, and let policy, reference and critic speak."""
-        asked = self.rhythm.asked(self.iteration)
-        mine = asked[self.world.rank :: self.world.size]
-        made = self.rollouts.make(self.prompts, mine, version=self.iteration)
-        began = time.perf_counter()
-        judged = self.feedback.judged(made)
-        self._limit(min(self.world.gather([self.feedback.layout.capacity])))
-        self._seconds = {**self.rollouts.seconds, "feedback": time.perf_counter() - began}
-        experience = Experience.of(self.world.gather(judged))
-        if self.iteration == 0 and self.starts_equal:
-            columns = experience.columns
-            apart = (columns["logprobs"] - columns["reference"]).abs()[experience.mask].mean()
-            if not self.feedback.from_sampler:
-                check_start(float(apart), rounded=bool(self.feedback.roles.autocast))
-        scores, self.moments = shaped_scores(experience, self.config, self.moments)
-        experience.columns["scores"] = by_token(scores, experience.mask)
-        figures = self.algorithm.prepare(experience, scores, self.controller.coefficient)
-        self._flat_figures = {**rollout_figures(experience, scores), **figures}
-        self._flat_figures["objective/kl_coef"] = self.controller.coefficient
-        self.experience = experience
+        """Answers for the iteration, with all that is known of them."""
+        made = self.collector.collect(
+            self.iteration, kl_coef=self.controller.coefficient, moments=self.moments
+        )
+        self.experience, self.moments = made.experience, made.moments
+        self._flat_figures, self._seconds = made.figures, made.seconds
         self._update_began = time.perf_counter()
 
     def weights(self, batch: Micro) -> dict[str, float]:
@@ -241,11 +196,8 @@ class Online(Plain):
         """The iteration and the texts of its prompts."""
         experience = self.experience
         members = self.rhythm.members(self.iteration, self.position)[:3]
-        names = (
-            [self.prompts[experience.rollouts[i].prompt].text for i in members]
-            if (experience)
-            else []
-        )
+        asked = [experience.rollouts[i].prompt for i in members] if experience else []
+        names = [self.collector.prompts[i].text for i in asked]
         shown = "; ".join(repr(name[:40]) for name in names)
         return f"iteration {self.iteration + 1}, answers to {shown}"
 
@@ -256,6 +208,7 @@ class Online(Plain):
             "iteration": self.iteration,
             "position": self.position,
             "step": self.step,
+            "data": fingerprint(self.collector.prompts),
             "experience": experience,
             "figures": dict(self._flat_figures),
             "kl_coef": self.controller.coefficient,
@@ -266,11 +219,15 @@ class Online(Plain):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on in the middle of an iteration, or between two."""
+        """Go on in the middle of an iteration, or between two.
+
+        Raises: DataError if the prompts are not those that the run began with.
+        """
+        if state["data"] != fingerprint(self.collector.prompts):
+            raise data_changed("prompts")
         self.iteration, self.position = state["iteration"], state["position"]
         self.step = state["step"]
-        capacity = self.feedback.layout.capacity
-        self._limit(min(capacity, state.get("micro_tokens", capacity)))
+        self.feedback.limit(state["micro_tokens"])
         saved = state["experience"]
         self.experience = None if saved is None else Experience.from_state(saved)
         self._flat_figures = state["figures"]
@@ -278,5 +235,5 @@ class Online(Plain):
         self.moments = RunningMoments.from_state(state["moments"])
         self.watch.said, self.watch.first = state["said"], state["first"]
         self._update_began = time.perf_counter()
-        if self.trace is not None:
-            self.trace.forget_after(self.step)
+        if self.pictures is not None:
+            self.pictures.file.forget_after(self.step)

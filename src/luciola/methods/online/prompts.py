@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +66,14 @@ def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: in
             remedy="Raise max_length, or lower max_new_tokens.",
         )
     return Prompts(usable, len(prompts) - len(usable))
+
+
+def fingerprint(prompts: Sequence[Prompt]) -> str:
+    """A hash of the prompts' tokens, to notice that they changed under a run."""
+    digest = blake2b(str(len(prompts)).encode(), digest_size=8)
+    for prompt in prompts:
+        digest.update(f"{prompt.ids}".encode())
+    return digest.hexdigest()
 
 
 def _is_name(source: Any) -> bool:

@@ -16,14 +16,18 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
 from luciola.methods.capacity import micro_tokens
+from luciola.methods.given import named_objects, named_rows
 from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.online.algorithms import algorithm_for
+from luciola.methods.online.collecting import Collector
 from luciola.methods.online.evaluation import Evaluation
 from luciola.methods.online.feedback import Feedback, Layout
 from luciola.methods.online.introduction import introduction, plan_text
 from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
+from luciola.methods.online.rhythm import Rhythm
+from luciola.methods.online.tracing import Pictures
 from luciola.methods.preparation import check_device, tokenizer_of
 from luciola.methods.running import conduct
 from luciola.methods.sft import saver
@@ -66,8 +70,13 @@ def entry(method: str) -> Callable[..., Result]:
     ) -> Result:
         from luciola.config.load import from_mapping
 
-        given = {"prompts": prompts, "reward": reward, "eval_prompts": eval_prompts}
-        named = {key: _name(value) for key, value in {**given, "metric": metric}.items()}
+        prompts, eval_prompts = _kept(prompts), _kept(eval_prompts)
+        named = {
+            "prompts": named_rows(prompts),
+            "eval_prompts": named_rows(eval_prompts),
+            "reward": named_objects(reward),
+            "metric": named_objects(metric),
+        }
         config = from_mapping(CLASSES[method], {**settings, **named})
         return run(
             config,
@@ -83,18 +92,9 @@ def entry(method: str) -> Callable[..., Result]:
     return call
 
 
-def _name(value: Any) -> Any:
-    """How a Python object stands in a recipe."""
-    if isinstance(value, str | Path) or (
-        isinstance(value, list | tuple)
-        and value
-        and all(isinstance(v, str) for v in value)
-        and any(":" in v or v == "person" for v in value)
-    ):
-        return value
-    if callable(value) or hasattr(value, "score"):
-        return f"<{getattr(value, '__name__', type(value).__name__)}>"
-    return f"<{len(value)} rows>"
+def _kept(rows: Any) -> Any:
+    """Rows that can be gone through more than once, or what names them."""
+    return rows if isinstance(rows, str | Path) else list(rows)
 
 
 def run(
@@ -150,26 +150,16 @@ def run(
             evaluation = Evaluation(
                 evaluated.usable, rollouts, judge[0], judge[1], world, config.seed
             )
-        trace = TraceFile(folder.path / TRACE) if world.is_main and config.trace_prompts else None
-        if trace is not None:
-            trace.forget_after(0 if not _has_checkpoint(folder) else 1 << 62)
-        method = Online(
-            trainee.roles,
-            config,
-            algorithm,
-            training.usable,
-            rollouts,
-            feedback,
-            evaluation,
-            trace,
-            world,
-            iterations,
-            controller_for(config),
-            starts_equal=not config.reference and config.adapter not in VIRTUAL,
+        rhythm = Rhythm(config, len(training.usable), iterations)
+        starts_equal = not config.reference and config.adapter not in VIRTUAL
+        collector = Collector(
+            config, algorithm, training.usable, rollouts, feedback, rhythm, world, starts_equal
         )
-        total = iterations * method.rhythm.steps_per_iteration
+        pictures = _pictures(config, folder, training, tokenizer) if world.is_main else None
+        method = Online(trainee.roles, collector, controller_for(config), evaluation, pictures)
+        total = iterations * rhythm.steps_per_iteration
         total = min(total, config.max_steps) if config.max_steps else total
-        every = method.rhythm.steps_per_iteration * max(1, iterations // 10)
+        every = rhythm.steps_per_iteration * max(1, iterations // 10)
         settings = loop_settings(config, total, every)
         return Job(
             method=method,
@@ -186,6 +176,18 @@ def run(
 
     name = run_name(algorithm.name, config.model, _short(config.prompts), as_mapping(config))
     return conduct(config, name, build, fresh=fresh, show=show)
+
+
+def _pictures(
+    config: Config, folder: RunFolder, prompts: Prompts, tokenizer: PreTrainedTokenizerBase
+) -> Pictures | None:
+    """Where the run keeps what happened to each token, from its beginning or as it stands."""
+    if not config.trace_prompts:
+        return None
+    file = TraceFile(folder.path / TRACE)
+    if checkpoint.latest(folder.checkpoints) is None:
+        file.forget_after(0)
+    return Pictures(file, config, algorithm_for(config).name, prompts.usable, tokenizer)
 
 
 def seconds(folder: Path) -> dict[str, str]:
@@ -235,10 +237,6 @@ def _lr_scales(config: Config) -> dict[str, float]:
 
 def _with_first(settings: Any, evaluates: bool) -> Any:
     return replace(settings, eval_first=evaluates)
-
-
-def _has_checkpoint(folder: RunFolder) -> bool:
-    return checkpoint.latest(folder.checkpoints) is not None
 
 
 def _short(prompts: str) -> str:
