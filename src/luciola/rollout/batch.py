@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from luciola.models.kernels import unplanned
 from luciola.models.q_heads import calls_of, output_head
 from luciola.models.quantization import is_quantised
 from luciola.models.virtual_tokens import has_virtual_tokens
@@ -86,10 +87,10 @@ class Forward:
         if self.cache_name is not None:
             inputs[self.cache_name] = cache
         if self.steering is None:
-            with self.computing:
+            with self.computing, unplanned():
                 out = self.model(**inputs, **self.options)
             return out.logits[:, -1], self._kept(out, ids)
-        with calls_of(output_head(self.model)) as calls, self.computing:
+        with calls_of(output_head(self.model)) as calls, self.computing, unplanned():
             out = self.model(**inputs, **self.options)
         scores = self.steering.scores(out.logits[:, -1], calls[-1][:, -1], ids[:, -1])
         return scores, self._kept(out, ids)

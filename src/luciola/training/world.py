@@ -59,6 +59,7 @@ class World:
         check_launch(os.environ)
         if device != "cpu" and torch.cuda.is_available():
             grow_segments()
+            torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every shape of a batch
         self.accelerator = Accelerator(cpu=device == "cpu" or not torch.cuda.is_available())
         self.rank: int = self.accelerator.process_index
         self.size: int = self.accelerator.num_processes
