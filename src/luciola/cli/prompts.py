@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luciola.errors import ConfigError
+from luciola.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,11 +186,21 @@ def _possible(chosen: Selection, asked: Sequence[Question]) -> Selection:
 
 
 def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
-    """Say which databases lack what tables.json names; the prompts show what the file holds."""
+    """Say which databases lack what tables.json names; the prompts show what the file holds.
+
+    Raises: DatabaseError naming the first row whose database is not there or cannot be read.
+    """
     from luciola.sql.dail.tables import differences
 
-    for db_id in dict.fromkeys(row.db_id for row in asked):
-        if lacking := differences(place.schema(db_id), place.facts(db_id)):
+    first: dict[str, Question] = {}
+    for row in asked:
+        first.setdefault(row.db_id, row)
+    for db_id, row in first.items():
+        try:
+            lacking = differences(place.schema(db_id), place.facts(db_id))
+        except DatabaseError as error:
+            raise DatabaseError(f"{row.origin}: {error.message}", remedy=error.remedy) from error
+        if lacking:
             named = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
             typer.echo(f"{db_id}: tables.json names what the database lacks: {named}", err=True)
 

@@ -9,8 +9,10 @@ from luciola.sql.database import connected, display_name
 from luciola.sql.identifier import quoted
 from luciola.sql.prompt import schema_text
 from luciola.sql.schema import Column, Schema, Table, read_schema
+from luciola.sql.table import cell_text, display_width, one_line, padded
 
 VALUE_WIDTH = 24
+KEYS_WIDTH = 14
 
 
 def inspection(database: str | Path, *, samples: int = 3) -> str:
@@ -40,15 +42,16 @@ def inspection(database: str | Path, *, samples: int = 3) -> str:
 
 
 def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{table.name} ({table.rows or 0:,} row{'s' * (table.rows != 1)})"
-    width = max(len(column.name) for column in table.columns)
+    yield f"{one_line(table.name)} ({table.rows or 0:,} row{'s' * (table.rows != 1)})"
+    width = max(display_width(one_line(column.name)) for column in table.columns)
     for column in table.columns:
         keys = "key" if column.primary_key else ""
         for key in table.foreign_keys:
             if column.name in key.columns:
-                keys = f"{keys} -> {key.referred_table}".strip()
+                keys = f"{keys} -> {one_line(key.referred_table)}".strip()
         shown = ", ".join(samples[column.name])
-        yield f"  {column.name:<{width}}  {column.type:<9} {keys:<14} {shown}".rstrip()
+        name = padded(one_line(column.name), width)
+        yield f"  {name}  {column.type:<9} {padded(keys, KEYS_WIDTH)} {shown}".rstrip()
 
 
 def _samples(
@@ -62,5 +65,4 @@ def _samples(
         f"SELECT DISTINCT {name} FROM {quoted(table.name, schema.dialect)} "
         f"WHERE {name} IS NOT NULL LIMIT {count}"
     )
-    values = [str(value) for (value,) in rows]
-    return [v if len(v) <= VALUE_WIDTH else v[: VALUE_WIDTH - 1] + "…" for v in values]
+    return [cell_text(value, VALUE_WIDTH) for (value,) in rows]

@@ -32,9 +32,9 @@ def table_text(
         terminal: characters of a line, beyond which rows are shown one below the other; None: any.
     """
     shown = result.rows[:max_rows]
-    cells = [[_cell_text(cell, max_width) for cell in row] for row in shown]
-    names = [_shortened(_one_line(name), max_width) for name in result.columns]
-    widths = [max(map(_width, column)) for column in zip(names, *cells, strict=True)]
+    cells = [[cell_text(cell, max_width) for cell in row] for row in shown]
+    names = [_shortened(one_line(name), max_width) for name in result.columns]
+    widths = [max(map(display_width, column)) for column in zip(names, *cells, strict=True)]
     if terminal and shown and sum(widths) + len(GAP) * (len(widths) - 1) > terminal:
         return _records(result, names, cells)
     right = [_is_numeric(column) for column in zip(*shown, strict=True)] or [False] * len(names)
@@ -46,22 +46,22 @@ def table_text(
 
 def _records(result: Result, names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Each column of the first rows on a line of its own."""
-    width = max(map(_width, names))
+    width = max(map(display_width, names))
     lines: list[str] = []
     rows = cells[: max(1, RECORD_LINES // (len(names) + 1))]
     for number, row in enumerate(rows, 1):
         lines.append(f"row {number}")
         for name, cell in zip(names, row, strict=True):
-            lines.append(f"{GAP}{name}{' ' * (width - _width(name))}{GAP}{cell}".rstrip())
+            lines.append(f"{GAP}{padded(name, width)}{GAP}{cell}".rstrip())
     return "\n".join([*lines, *_rest(result, len(rows))])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = (
-        " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+    found = (
+        padded(cell, width, to_right=to_right)
         for cell, width, to_right in zip(cells, widths, right, strict=True)
     )
-    return GAP.join(padded).rstrip()
+    return GAP.join(found).rstrip()
 
 
 def _rest(result: Result, shown: int) -> list[str]:
@@ -73,28 +73,36 @@ def _rest(result: Result, shown: int) -> list[str]:
     return [f"… and {hidden:,} more row{'s' * (hidden != 1)}"] if hidden else []
 
 
-def _cell_text(cell: Cell, max_width: int) -> str:
+def padded(text: str, width: int, *, to_right: bool = False) -> str:
+    """The text with blanks up to a width on the terminal, behind it or before it."""
+    blanks = " " * (width - display_width(text))
+    return blanks + text if to_right else text + blanks
+
+
+def cell_text(cell: Cell, max_width: int) -> str:
+    """A value in one line of at most so many characters, without commands to the terminal."""
     if cell is None:
         return "NULL"
     if isinstance(cell, bytes):
         return _shortened("x'" + cell[: max_width + 1].hex() + "'", max_width)
-    return _shortened(_one_line(str(cell)), max_width)
+    return _shortened(one_line(str(cell)), max_width)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """`text` without line breaks and control characters, which could steer a terminal."""
     return "".join(" " if unicodedata.category(mark)[0] == "C" else mark for mark in text)
 
 
 def _shortened(text: str, max_width: int) -> str:
-    if _width(text) <= max_width:
+    if display_width(text) <= max_width:
         return text
-    while text and _width(text) > max_width - 1:
+    while text and display_width(text) > max_width - 1:
         text = text[: max_width - 1] if len(text) >= max_width else text[:-1]
     return text + "…"
 
 
-def _width(text: str) -> int:
+def display_width(text: str) -> int:
+    """Columns of the terminal."""
     if text.isascii():
         return len(text)
     return sum(

@@ -210,9 +210,18 @@ def test_a_slow_server_is_given_up(server: Any, words: Any) -> None:
     began = time.monotonic()
     slow, good = Endpoint(server.url, "m", timeout_s=0.2, tries=2).answer(["slow", "a"], ONE)
     release.set()
-    assert "timed out (2 times)" in slow.error
+    assert slow.error == "sent no answer within 0.2 s (2 times)"
     assert good.texts == ("a 0",)
     assert time.monotonic() - began < 5
+
+
+def test_a_server_that_never_answers_may_want_more_time(server: Any, words: Any) -> None:
+    release = threading.Event()
+    server.reply = lambda body: (release.wait(10), words.echo(body))[1]
+    with pytest.raises(EndpointError, match=r"sent no answer within 0\.1 s") as caught:
+        Endpoint(server.url, "m", timeout_s=0.1, tries=1).answer(["a"], ONE)
+    release.set()
+    assert "--patience" in str(caught.value.remedy)
 
 
 def test_limits_per_minute_spread_the_requests(server: Any) -> None:

@@ -125,7 +125,7 @@ def test_settings_that_cannot_be(
 
 def test_questions_that_cannot_be_asked_are_named(shop: Shop) -> None:
     shop.write("questions", [{"question": "Who?"}], db_id="bar")
-    with pytest.raises(DatabaseError, match="no database 'bar'"):
+    with pytest.raises(DatabaseError, match=r"questions\.jsonl:1: there is no database 'bar'"):
         shop.prompts()
     shop.write("questions", [{"question": "Who?"}, {"text": "Who?"}])
     with pytest.raises(DataError, match=r"questions\.jsonl:2: a row needs a text 'question'"):

@@ -45,6 +45,10 @@ SLOWER = (
     "Ask for less at a time: a lower --concurrency (8 if not given; concurrency= in a study), or "
     "--requests-per-minute N and --tokens-per-minute N, which its owner tells."
 )
+LONGER = (
+    "If it answers at all, give it more time with --patience SECONDS (120 if not given), or ask "
+    "for less at a time with --concurrency."
+)
 TOO_MANY = 429
 
 
@@ -148,6 +152,8 @@ class Exchange:
             received = post(server.url, body, server.key, timeout_s=server.timeout_s)
         except (OSError, HTTPException, UnicodeError) as error:  # the last from a host's name
             reason = getattr(error, "reason", None) or error
+            if isinstance(reason, TimeoutError):
+                return Reply(problem=f"sent no answer within {server.timeout_s:g} s", remedy=LONGER)
             words = getattr(reason, "strerror", None) or reason or type(error).__name__
             return Reply(problem=f"cannot be reached: {words}")
         received = replace(received, text=server.hiding_key(received.text))

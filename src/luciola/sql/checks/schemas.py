@@ -42,7 +42,8 @@ def entry_findings(contents: Contents, entry: Entry | None) -> Iterator[Finding]
         yield Finding("entry", contents.db_id, f"its entry {problem}")
     if fault(entry, (*NAMES, "foreign_keys")) is not None:
         return
-    yield from (Finding("names", contents.db_id, said) for said in _names(contents, entry))
+    if said := list(_names(contents, entry)):
+        yield Finding("names", contents.db_id, "; ".join(said))
     yield from _keys(contents, entry)
     if fault(entry) is None:
         yield from _types(contents, entry)
