@@ -111,6 +111,21 @@ def test_a_step_ends_early_once_the_policy_has_moved(
     assert len(whole["ppo/policy/ratio"]) == 9 * width
 
 
+def test_the_limit_of_an_early_end_is_one_and_a_half_times_the_target(
+    build: Any, tokenizer: Any, batch: Any
+) -> None:
+    """The first epoch ends 1.25 targets away: no end; and 1.75 targets away: the end."""
+    probe = trainer_of(build(), tokenizer, ppo_epochs=1, mini_batch_size=4)
+    probe.step(**batch)
+    again = trainer_of(build(), tokenizer, ppo_epochs=2, mini_batch_size=4)
+    moved = 2 * again.step(**batch)["ppo/policy/policykl"]  # of the second epoch; the first has 0
+    width = len(probe.step(**batch)["ppo/policy/ratio"])
+    for factor, epochs in ((1.25, 3), (1.75, 2)):
+        changed = {"ppo_epochs": 3, "early_stopping": True, "target_kl": moved / factor}
+        trainer = trainer_of(build(), tokenizer, mini_batch_size=4, **changed)
+        assert len(trainer.step(**batch)["ppo/policy/ratio"]) == epochs * width
+
+
 def test_a_mini_batch_whose_ratio_has_run_away_trains_nothing(
     build: Any, tokenizer: Any, batch: Any, caplog: Any
 ) -> None:

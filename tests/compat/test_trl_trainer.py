@@ -23,6 +23,10 @@ from luciola.compat.trl import ClassicError, PPOTrainer
         ({"scores": [torch.tensor(math.nan)] * 4}, "scores[0] is nan"),
         ({"responses": [torch.tensor([5])] * 3 + [torch.tensor([], dtype=torch.long)]}, "at least"),
         ({"response_masks": [torch.ones(1)] * 4}, "response_masks[0] has shape (1,)"),
+        (
+            {"response_masks": [torch.zeros(n) for n in (4, 2, 5, 3)]},
+            "response_masks[0] leaves no token of the response for its score",
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(

@@ -32,3 +32,15 @@ def test_what_judges_an_evaluation_asks_for_prompts(name: str, value: Any) -> No
         from_mapping(PpoConfig, {**GIVEN, name: value})
     assert caught.value.remedy == "Give eval_prompts=FILE."
     assert from_mapping(PpoConfig, {**GIVEN, name: value, "eval_prompts": "e.jsonl"})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kl_target": 6, "kl_coef": 0}, "kl_target multiplies kl_coef, which is 0"),
+        ({"critic_lr": 1e-4, "lr": 0}, "critic_lr is a multiple of lr, which is 0"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        from_mapping(PpoConfig, {**GIVEN, **given})

@@ -126,6 +126,15 @@ class ActorCriticConfig(OnlineConfig):
     critic_lr: NotNegative = 0.0
     """Learning rate of the value head and critic; 0: lr."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kl_target and not self.kl_coef:
+            remedy = "Give kl_coef=0.05, which then follows the KL."
+            raise SettingError(("kl_target",), "multiplies kl_coef, which is 0", remedy=remedy)
+        if self.critic_lr and not self.lr:
+            remedy = "Give lr a small number."
+            raise SettingError(("critic_lr",), "is a multiple of lr, which is 0", remedy=remedy)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PpoConfig(ActorCriticConfig):

@@ -117,6 +117,6 @@ def silence_dropout(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
-        for name in ("attention_dropout", "attn_dropout", "dropout"):
-            if isinstance(getattr(module, name, None), float):
+        for name, value in list(vars(module).items()):  # hidden_dropout, activation_dropout, ...
+            if "dropout" in name and isinstance(value, float):
                 setattr(module, name, 0.0)

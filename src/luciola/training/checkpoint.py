@@ -140,6 +140,6 @@ def restore(values: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter]
 
 def prune(folder: Path, keep: int) -> None:
     """Delete all but the newest `keep` checkpoints."""
-    found = sorted(path for path in _children(folder) if _NAME.match(path.name))
+    found = sorted((p for p in _children(folder) if _NAME.match(p.name)), key=step_of)
     for path in found[: max(0, len(found) - keep)]:
         shutil.rmtree(path)

@@ -15,7 +15,7 @@ from torch import nn
 from luciola.config.training import LoraConfig
 from luciola.methods.online.experience import Experience, Rollout
 from luciola.methods.online.feedback import Feedback, Layout
-from luciola.models.actor_critic import ActorCritic, using_adapter
+from luciola.models.actor_critic import ActorCritic, silence_dropout, using_adapter
 from luciola.models.adapters import attach_lora
 from luciola.models.roles_building import build_roles, value_head_for
 from luciola.models.scorer import RewardCard
@@ -176,6 +176,23 @@ def test_an_adapter_switched_off_equals_pefts_own_switch() -> None:
         with using_adapter(model, None):
             assert torch.equal(model(input_ids=ids).logits, expected)
         assert not torch.equal(model(input_ids=ids).logits, expected)
+
+
+def test_dropout_is_silenced_wherever_a_family_keeps_it() -> None:
+    """Bloom drops states by a number of its own, not through a module."""
+    from transformers import BloomConfig, BloomForCausalLM
+
+    torch.manual_seed(0)
+    config = BloomConfig(
+        vocab_size=97, hidden_size=16, n_layer=1, n_head=2, hidden_dropout=0.5,
+        attention_dropout=0.5,
+    )  # fmt: skip
+    model = BloomForCausalLM(config).train()
+    ids = torch.arange(6)[None]
+    assert not torch.equal(model(ids).logits, model(ids).logits)
+    silence_dropout(model)
+    assert torch.equal(model(ids).logits, model(ids).logits)
+    assert model.config.hidden_dropout == 0.5, "what is saved says what the model was"
 
 
 def test_no_role_has_dropout() -> None:

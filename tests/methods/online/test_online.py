@@ -334,11 +334,14 @@ def test_evaluations_stand_in_the_report(model: str) -> None:
 
     run = train(
         "ppo", model, out="run", adapter="full", eval_prompts=["hi", "who"], metric=vowels,
-        iterations=4, eval_every=8,
+        iterations=4, eval_every=8, reward=[count_e, "length:1-2 tokens"],
     )  # fmt: skip
     report = json.loads((run.folder / "report.json").read_text())
     assert [one["step"] for one in report["evaluations"]] == [0, 8, 16, 24, 32]
-    assert {"score", "vowels", "length"} <= set(report["evaluations"][0])
+    first = report["evaluations"][0]
+    assert {"score", "vowels", "score/count_e", "score/length"} <= set(first)
+    assert first["score"] == pytest.approx(first["score/count_e"] + first["score/length"])
+    assert first["length"] > 2, "of the answer in tokens, and not the reward of that name"
     assert "## Where the time went" in (run.folder / "report.md").read_text()
 
 

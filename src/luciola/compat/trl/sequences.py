@@ -79,11 +79,8 @@ def checked(
         _check_list(name, value, batch_size)
     for row in range(batch_size):
         _check_row(row, queries[row], responses[row])
-        if response_masks is not None and response_masks[row].shape != responses[row].shape:
-            raise ClassicError(
-                f"response_masks[{row}] has shape {tuple(response_masks[row].shape)} and its "
-                f"response {tuple(responses[row].shape)}"
-            )
+        if response_masks is not None:
+            _check_mask(row, response_masks[row], responses[row])
     return torch.stack([_one_score(row, score) for row, score in enumerate(scores)])
 
 
@@ -109,6 +106,19 @@ def _check_row(row: int, query: Tensor, response: Tensor) -> None:
                 f"{name}[{row}] must be (T,) token ids with at least one, got shape "
                 f"{tuple(tensor.shape)}"
             )
+
+
+def _check_mask(row: int, mask: Tensor, response: Tensor) -> None:
+    if mask.shape != response.shape:
+        raise ClassicError(
+            f"response_masks[{row}] has shape {tuple(mask.shape)} and its response "
+            f"{tuple(response.shape)}"
+        )
+    if not mask.any():
+        raise ClassicError(
+            f"response_masks[{row}] leaves no token of the response for its score",
+            remedy="Mask only what the policy did not write, and leave such an answer out.",
+        )
 
 
 def _one_score(row: int, score: Tensor) -> Tensor:

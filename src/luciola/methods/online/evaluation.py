@@ -37,12 +37,12 @@ class Evaluation:
     run_seed: int
 
     def figures(self, version: int) -> dict[str, float]:
-        """eval/score, eval/length and the metric's means."""
+        """eval/score and each component of it, eval/length, and the metric's means."""
         share = range(self.world.rank, len(self.prompts), self.world.size)
         asked = [Asked(i, i, seed(self.run_seed, "evaluation", i)) for i in share]
         made = self.rollouts.make(self.prompts, asked, version=version, answers=1)
         everyone = sorted(self.world.gather(made), key=lambda one: one.index)
-        parts = {name: [one.parts[name] for one in everyone] for name in everyone[0].parts}
+        parts = {f"score/{name}": [o.parts[name] for o in everyone] for name in everyone[0].parts}
         columns = {
             "score": [one.total_score for one in everyone],
             "length": [float(len(one.ids)) for one in everyone],
