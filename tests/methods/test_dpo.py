@@ -83,6 +83,15 @@ def test_the_other_losses_begin_where_they_must(
     assert metrics(run(**settings, max_steps=1))[0] == pytest.approx(first, rel=1e-6)
 
 
+def test_smoothing_takes_a_share_of_the_labels_for_wrong(run: Run) -> None:
+    """-(1 - s)·log σ(m) - s·log σ(-m) of each single pair's margin m."""
+    result = run(label_smoothing=0.2, beta=2.0, batch=1, max_steps=4)
+    margins = metrics(result, "rewards/margin")
+    expected = [0.8 * math.log1p(math.exp(-m)) + 0.2 * math.log1p(math.exp(m)) for m in margins]
+    assert metrics(result) == pytest.approx(expected, rel=1e-5)
+    assert max(map(abs, margins)) > 0.05
+
+
 def test_rewards_are_beta_times_the_log_ratio(run: Run) -> None:
     """Of the whole batch in each step: β · (log π - log π_ref), where the first step's log π is
     log π_ref.

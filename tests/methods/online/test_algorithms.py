@@ -85,6 +85,25 @@ def test_ppos_advantages_come_from_rewards_and_values() -> None:
         torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-4, atol=1e-5)
 
 
+def test_whitened_rewards_keep_their_mean_and_make_the_advantages() -> None:
+    """Over all tokens of the iteration, and not answer by answer."""
+    made = experience()
+    config = PpoConfig(**settings(whiten_rewards=True, whiten_advantages=False))
+    algorithm_for(config).prepare(made, SCORES, 0.3)
+    plain, used = (made.columns[n][made.mask] for n in ("rewards", "whitened_rewards"))
+    expected = (plain - plain.mean()) / (plain.var() + 1e-8).sqrt() + plain.mean()
+    torch.testing.assert_close(used, expected)
+    last = made.columns["whitened_rewards"][1, 0] - made.columns["values"][1, 0]
+    torch.testing.assert_close(made.columns["advantages"][1, 0], last)
+
+
+def test_whitened_advantages_are_so_over_all_tokens() -> None:
+    made = experience()
+    algorithm_for(PpoConfig(**settings())).prepare(made, SCORES, 0.3)
+    raw, white = (made.columns[n][made.mask] for n in ("raw_advantages", "advantages"))
+    torch.testing.assert_close(white, (raw - raw.mean()) / (raw.var() + 1e-8).sqrt())
+
+
 def test_ppos_objective_is_policy_plus_value_minus_entropy() -> None:
     made = experience()
     config = PpoConfig(**settings(vf_coef=0.3, entropy_coef=0.02))

@@ -100,6 +100,16 @@ def test_log_probabilities_and_kl_are_those_of_plain_passes(kind: str, adapter: 
             torch.testing.assert_close(found, values, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_a_picture_shows_the_policy_at_the_same_temperature() -> None:
+    """Where nothing was learned, the log-probabilities of after are those of before."""
+    made = feedback(roles())
+    before = made.judged(rollouts())
+    after = made.policy([one.tokens for one in before])
+    for one, now in zip(before, after, strict=True):
+        torch.testing.assert_close(now["logprobs"], torch.tensor(one.logprobs))
+        torch.testing.assert_close(now["values"], torch.tensor(one.values))
+
+
 @pytest.mark.parametrize("kind", ["padded", "packed", "tree"])
 @pytest.mark.parametrize(
     ("adapter", "critic"), [("full", "shared"), ("full", "separate"), ("lora", "separate")]

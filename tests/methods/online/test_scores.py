@@ -9,7 +9,7 @@ import torch
 
 from luciola.config.online import GrpoConfig
 from luciola.methods.online.algorithms import algorithm_for
-from luciola.methods.online.experience import Experience, Rollout
+from luciola.methods.online.experience import Experience, Rollout, by_token
 from luciola.methods.online.scores import shaped_scores
 from luciola.objectives.moments import RunningMoments
 
@@ -61,3 +61,21 @@ def test_a_missing_end_costs_the_answer_once(score: Any) -> None:
     )
     assert float(shaped.sum()) == 2.5
     assert torch.equal(shaped[..., -1].flatten(), torch.tensor([2.5 if score == 4.0 else 1.5]))
+
+
+@pytest.mark.parametrize("finish", ["end", "stop"])
+def test_an_answer_that_came_to_its_end_or_to_a_stop_text_pays_nothing(finish: str) -> None:
+    recipe = config(missing_end_penalty=1.5)
+    shaped, _ = shaped_scores(scored(4.0, finish=finish), recipe, RunningMoments())
+    assert shaped.tolist() == [4.0]
+
+
+def test_the_score_of_an_answer_stands_at_its_last_token() -> None:
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    expected = [[0.0, 0.0, 5.0], [0.0, 7.0, 0.0]]
+    assert by_token(torch.tensor([5.0, 7.0]), mask).tolist() == expected
+
+
+def test_beside_scores_of_tokens_that_of_an_answer_is_its_last_tokens() -> None:
+    made = scored((1.0, 2.0, 3.0), 4.0)
+    assert made.scores.tolist() == [[1.0, 2.0, 3.0], [0.0, 4.0, 0.0]]
