@@ -163,6 +163,20 @@ def test_an_adapter_for_another_model_is_told(
     assert "was trained on you, and is put on" in caplog.text
 
 
+def test_an_adapter_whose_tokens_the_model_lacks_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Its weights fit, but its tokenizer gives ids beyond the model's vocabulary."""
+    from support import build_tokenizer
+
+    adapter = adapted(folder, tmp_path / "adapter")
+    file = adapter / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "base_model_name_or_path": "you"}))
+    tokenizer = build_tokenizer()
+    tokenizer.add_tokens([f"<new{i}>" for i in range(9)])
+    tokenizer.save_pretrained(str(adapter))
+    with pytest.raises(ModelError, match=r"was trained with \d+ tokens, and .* knows \d+"):
+        load_chat(Wanted(str(folder), adapter=str(adapter), device="cpu"))
+
+
 def test_what_is_no_adapter_is_refused(folder: Path) -> None:
     with pytest.raises(ModelError, match="is not an adapter"):
         load_chat(Wanted(str(folder), adapter=str(folder), device="cpu"))

@@ -158,7 +158,7 @@ def test_a_file_that_is_there_is_not_replaced(saved: Path, tmp_path: Path) -> No
 
 
 def test_an_unknown_type_is_named_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="type must be f16, q8_0, got 'q4_k'"):
+    with pytest.raises(ConfigError, match="type must be f16 or q8_0, got 'q4_k'"):
         export_gguf("m", tmp_path / "m.gguf", kind="q4_k")
 
 

@@ -70,6 +70,13 @@ def test_code_is_not_run_unasked(own: Path) -> None:
     assert "trust_remote_code=true" in str(caught.value)
 
 
+def test_a_model_may_call_itself_what_it_likes(own: Path) -> None:
+    """ChatGLM's architecture is ChatGLMModel; its auto_map says where its language model is."""
+    file = own / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"architectures": ["OwnModel"]}))
+    assert type(load_model(own, trust_remote_code=True)).__name__ == "OwnForCausalLM"
+
+
 def test_code_goes_along_when_the_model_is_saved(own: Path, tmp_path: Path) -> None:
     """What was saved loads again, by its own file."""
     model = load_model(own, trust_remote_code=True)

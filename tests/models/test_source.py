@@ -61,5 +61,8 @@ def test_a_folder_without_a_model_says_what_lacks(tmp_path: Path) -> None:
 def test_a_file_that_is_no_gguf_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"12345678")
+    (tmp_path / "page.gguf").write_text("<html>")
+    with pytest.raises(ModelError, match="does not begin with the letters GGUF"):
+        resolve(tmp_path / "page.gguf")
     with pytest.raises(ModelError, match="not a GGUF file"):
         resolve(file)

@@ -58,8 +58,7 @@ def load_chat(wanted: Wanted) -> tuple[ChatModel, ChatSettings]:
         check_possible("--four-bit", device.type, remedy=WITHOUT_GPU)
     adapter = adapter_source(wanted.adapter) if wanted.adapter else None
     source = resolve(wanted.model)
-    if adapter is not None:
-        tell_other_base(adapter, source)
+    is_other = adapter is not None and tell_other_base(adapter, source)
     if source.is_local and not wanted.adapter and has_heads(source.path):
         return _with_heads(wanted, source)
     model: Any
@@ -72,6 +71,8 @@ def load_chat(wanted: Wanted) -> tuple[ChatModel, ChatSettings]:
     else:
         model = load_for_answers(source, device, **options)
     tokenizer = _tokenizer(source, adapter, wanted.trust_remote_code)
+    if is_other:
+        check_vocabulary(tokenizer, model, wanted)
     plain = wanted.plain or _lacks_template(tokenizer, wanted)
     chat = ChatModel(model, tokenizer, template=wanted.template, plain=plain)
     return chat, recommended(model)
@@ -103,16 +104,29 @@ def adapter_source(adapter: str) -> Source:
     )
 
 
-def tell_other_base(adapter: Source, source: Source) -> None:
-    """A notice where an adapter was trained on a model of another name."""
+def tell_other_base(adapter: Source, source: Source) -> bool:
+    """A notice where an adapter was trained on a model of another name; returns whether it was."""
     settings = json.loads((adapter.path / ADAPTER).read_text(encoding="utf-8"))
     recorded = str(settings.get("base_model_name_or_path") or "")
-    if Path(recorded).name != Path(source.location).name:
-        log.warning(
-            "the adapter in %s was trained on %s, and is put on %s",
-            adapter.path,
-            recorded or "a model that it does not name",
-            source.location,
+    if Path(recorded).name == Path(source.location).name:
+        return False
+    log.warning(
+        "the adapter in %s was trained on %s, and is put on %s",
+        adapter.path,
+        recorded or "a model that it does not name",
+        source.location,
+    )
+    return True
+
+
+def check_vocabulary(tokenizer: Any, model: Any, wanted: Wanted) -> None:
+    """Raises: ModelError where an adapter's tokenizer has tokens that another base lacks."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise ModelError(
+            f"the adapter in {wanted.adapter} was trained with {len(tokenizer):,} tokens, and "
+            f"{wanted.model} knows {rows:,}",
+            remedy="Give the base that the adapter was trained on.",
         )
 
 

@@ -82,7 +82,7 @@ def export_gguf(
         StorageError: there is no space.
     """
     if kind not in KINDS:
-        raise ConfigError(f"type must be {', '.join(KINDS)}, got {kind!r}")
+        raise ConfigError(f"type must be {' or '.join(KINDS)}, got {kind!r}")
     file = Path(out).expanduser()
     beside = file.with_suffix(".Modelfile")
     _check_free(file, beside)

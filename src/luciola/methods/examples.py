@@ -19,6 +19,7 @@ from luciola.data.prefixes import shared_prefixes
 from luciola.data.readers import read
 from luciola.data.split import split
 from luciola.data.statistics import Statistics, statistics
+from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.methods.stream import Rendered, Source
 from luciola.types import Example, Text, Tokens
@@ -89,14 +90,14 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
     train: list[Tokens] = []
     held_out: list[Tokens] = []
     sizes: list[int] = []
-    counted: list[Tokens] = []
+    all_training: list[Tokens] = []
     fraction = 0.0 if config.eval_data else config.eval_fraction
     for source in config.data:
         examples = _read(source, notes)
         kept, aside = split(examples, fraction, seed=config.seed)
         whole = _render(examples, renderer, config.max_length)
         training = [sample for i in kept for sample in whole[i]]
-        counted += training
+        all_training += training
         usable = _usable(training, config.max_length)
         sizes.append(len(usable))
         train += usable
@@ -105,7 +106,7 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
         examples = _read(source, notes)
         whole = _render(examples, renderer, config.max_length)
         held_out += _usable([s for samples in whole for s in samples], config.max_length)
-    figures = statistics(counted, config.max_length)
+    figures = statistics(all_training, config.max_length)
     if not train:
         raise DataError(
             f"no example has a trained token within max_length={config.max_length}",
@@ -124,7 +125,7 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
 
 def _read(source: DataSource, notes: list[str]) -> Sequence[Example]:
     found = read(source.path)
-    notes.append(f"{source.path}: {len(found.examples):,} examples, {found.format}")
+    notes.append(f"{source.path}: {counted(len(found.examples), 'example')}, {found.format}")
     return found.examples
 
 

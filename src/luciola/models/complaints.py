@@ -38,6 +38,8 @@ def check_language_model(config: Any, source: Source) -> None:
 
     names = config.architectures or []
     known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    if "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {}):
+        return  # its own code has one, under whatever name: ChatGLM calls itself ChatGLMModel
     if names and not any(name.endswith(LANGUAGE_MODELS) or name in known for name in names):
         raise ModelError(
             f"{source.location} is a {names[0]}, not a causal language model",
@@ -73,7 +75,8 @@ def _explained(what: str, source: Source, error: BaseException, offline: bool) -
     if "trust_remote_code" in str(error):
         return ModelError(
             f"{source.location} brings Python code of its own, which is not run unasked",
-            remedy="Read that code; if you trust it, set trust_remote_code=true.",
+            remedy="Read that code; if you trust it, set trust_remote_code=true, or add "
+            "--trust-remote-code to a command without settings.",
         )
     return ModelError(
         f"the {what} in {source.location} cannot be loaded ({first_line(error)})",

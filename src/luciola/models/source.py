@@ -117,6 +117,11 @@ def _folder(path: Path) -> Source:
 def _file(path: Path) -> Source:
     with path.open("rb") as file:
         is_gguf = file.read(4) == b"GGUF"
+    if not is_gguf and path.suffix == ".gguf":
+        raise ModelError(
+            f"{path} is not a GGUF file: it does not begin with the letters GGUF",
+            remedy="It is damaged, or was fetched as a web page: fetch it again.",
+        )
     if not is_gguf:
         raise ModelError(
             f"{path} is a file, but not a GGUF file",

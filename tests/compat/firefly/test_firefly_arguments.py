@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from luciola.compat.firefly import is_train_args, recipe, translate
-from luciola.compat.firefly.keys import KNOWN, MEANT, OWN, WITHOUT_EFFECT
+from luciola.compat.firefly.keys import KNOWN, LACKING, MEANT, OWN, WITHOUT_EFFECT
 from luciola.config.preference import DpoConfig
 from luciola.config.sft import SftConfig
 from luciola.errors import ConfigError
@@ -236,7 +236,9 @@ def test_trackers_that_are_not_installed_are_told_and_do_not_stop_the_run(
     ("changes", "message", "remedy"),
     [
         ({"learning_rat": 1}, "unknown setting 'learning_rat'", "Did you mean learning_rate?"),
-        ({"label_smoothing_factor": 0.1}, "unknown setting", "Neither Firefly nor we"),
+        ({"colour": 0.1}, "unknown setting 'colour'", "Neither Firefly nor we"),
+        ({"label_smoothing_factor": 0.1}, "=0.1 would change the result", "Take it out"),
+        ({"adam_epsilon": 1e-6}, "adam_epsilon=1e-06 would change the result", "Take it out"),
         ({"learning_rate": "fast"}, "learning_rate must be a number, got 'fast'", ""),
         ({"seed": True}, "seed must be a whole number, got True", ""),
         ({"lora_rank": 1.5}, "lora_rank must be a whole number", ""),
@@ -257,6 +259,12 @@ def test_mistakes_name_the_file_the_key_and_what_was_meant(
     assert caught.value.message.startswith("args.json: ")
     assert message in caught.value.message
     assert remedy in (caught.value.remedy or "")
+
+
+def test_what_changes_nothing_is_taken_though_a_recipe_lacks_it() -> None:
+    """The defaults of transformers, which a dumped file holds."""
+    written_out = {"label_smoothing_factor": 0.0, "adam_epsilon": "1e-8", "optim_args": None}
+    assert settings(**written_out, lr_scheduler_kwargs={}) == settings()
 
 
 def test_numbers_may_be_written_as_text_and_older_names_of_templates_are_known() -> None:
@@ -288,11 +296,22 @@ def test_only_train_args_files_are_taken_for_such(tmp_path: Path) -> None:
     assert not is_train_args(tmp_path / "missing.json")
     (tmp_path / "recipe.yaml").write_text("model_name_or_path: m")
     assert not is_train_args(tmp_path / "recipe.yaml")
-    (tmp_path / "broken.json").write_text('{"train_file": ')
+    (tmp_path / "broken.json").write_text('{"data": ')
     assert not is_train_args(tmp_path / "broken.json")
 
 
+def test_a_file_that_is_no_json_is_told_with_the_line(tmp_path: Path) -> None:
+    """As a recipe in YAML the comma would be allowed, and the first key unknown."""
+    path = tmp_path / "args.json"
+    path.write_text('{"output_dir": "x",\n "train_file": "y",\n}\n')
+    assert is_train_args(path)
+    with pytest.raises(ConfigError, match=r"args\.json, line [23]: not JSON"):
+        recipe(path)
+
+
 def test_no_key_is_in_two_tables() -> None:
+    """But those of Firefly's own that change nothing."""
     assert not set(OWN) & set(MEANT)
     assert not set(MEANT) & set(WITHOUT_EFFECT)
-    assert len(KNOWN) == len(OWN) + len(MEANT) + len(WITHOUT_EFFECT)
+    assert len({*MEANT, *WITHOUT_EFFECT, *LACKING}) == len([*MEANT, *WITHOUT_EFFECT, *LACKING])
+    assert set(KNOWN) == {*OWN, *MEANT, *WITHOUT_EFFECT, *LACKING}

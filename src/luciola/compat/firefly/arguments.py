@@ -19,6 +19,7 @@ from luciola.compat.firefly.optimization import optimization
 from luciola.compat.firefly.page import Page
 from luciola.compat.firefly.recording import recording
 from luciola.compat.firefly.tasks import TASK_PARTS, TASKS, Task
+from luciola.errors import ConfigError
 
 LORA_KEYS = ("lora_rank", "lora_alpha", "lora_dropout")
 RENAMED = {
@@ -66,15 +67,28 @@ def is_train_args(path: Path | None) -> bool:
     if path is None or path.suffix != ".json":
         return False
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return False  # the reader of recipes says what is wrong
+    try:
+        values = json.loads(text)
+    except ValueError:  # a slip in it makes it no recipe; `read_train_args` says where
+        return any(f'"{key}"' in text for key in REQUIRED)
     return isinstance(values, dict) and any(key in values for key in REQUIRED)
 
 
 def read_train_args(path: Path) -> dict[str, Any]:
-    """The file's mapping, which `is_train_args` has seen."""
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """The file's mapping, which `is_train_args` has seen.
+
+    Raises: ConfigError naming the line, where it is no JSON.
+    """
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path}, line {error.lineno}: not JSON ({error.msg})",
+            remedy="Often a comma is missing, or stands behind the last entry.",
+        ) from error
     return values
 
 

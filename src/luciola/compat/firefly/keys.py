@@ -2,7 +2,7 @@
 
 Each has a kind of value. A key that is in neither table is an error. What is left out on purpose:
 keys that would change the result and have no counterpart here (label smoothing, other optimizers'
-arguments), so that they are refused and not passed over.
+arguments): they are refused and not passed over.
 """
 
 from __future__ import annotations
@@ -119,8 +119,17 @@ WITHOUT_EFFECT = {
 }
 """Keys that change nothing here, some with the reason."""
 
+LACKING: dict[str, Any] = {
+    "label_smoothing_factor": 0,
+    "adam_epsilon": 1e-8,
+    "optim_args": "",
+    "lr_scheduler_kwargs": {},
+}
+"""Keys of TrainingArguments that change the result and that a recipe lacks, each with the value
+that changes nothing, which is taken."""
+
 REQUIRED = ("model_name_or_path", "train_file", "max_seq_length")
-KNOWN = (*OWN, *MEANT, *WITHOUT_EFFECT)
+KNOWN = (*OWN, *MEANT, *WITHOUT_EFFECT, *LACKING)
 
 
 def _is_number(value: Any) -> bool:
@@ -148,6 +157,12 @@ def check_keys(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     for key in REQUIRED:
         if key not in given:
             raise ConfigError(f"{where}: {key} is missing", remedy="Firefly needs it, as we do.")
+    for key in LACKING.keys() & given.keys():
+        if _number(given.pop(key)) != LACKING[key]:
+            raise ConfigError(
+                f"{where}: {key}={values[key]!r:.80} would change the result, and is missing here",
+                remedy="Take it out to train without it.",
+            )
     return {key: _checked(key, value, where) for key, value in given.items()}
 
 
