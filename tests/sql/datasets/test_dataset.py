@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -103,6 +104,22 @@ def test_files_that_are_no_questions_are_no_splits(tmp_path: Path) -> None:
     write(tmp_path / "report.json", {"summary": {"em": 1.0}})
     assert "report" not in open_dataset(tmp_path, "dev").splits
     assert "tables" not in open_dataset(tmp_path, "dev").splits
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"index": 0, "question": "Which?", "prompt": 'The "query": SELECT '},
+        {"question": "Which?", "gold": "SELECT 1", "predicted": "SELECT 2", "correct": False},
+    ],
+)
+def test_what_our_own_commands_wrote_beside_the_questions_is_no_split(
+    tmp_path: Path, row: dict[str, object]
+) -> None:
+    (tmp_path / "written.jsonl").write_text(json.dumps(row) + "\n")
+    write(tmp_path / "dev.json", [ASKED])
+    write(tmp_path / "prompted.json", [{**ASKED, "prompt": "a column of one's own"}])
+    assert open_dataset(tmp_path, "dev").splits == ("dev", "prompted")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ DEPTH = 2
 TRAIN = ("train_spider", "train_others")
 """Spider's training part is these two, in this order."""
 FIELD = re.compile(rb"""(?:^|[,"'{\s])(?:question|SpiderSynQuestion)["',\r\n]""")
+WRITTEN = re.compile(rb"""(?<!\\)"(?:prompt|predicted)":""")
+QUERY = re.compile(rb"""(?<!\\)"(?:query|SQL|sql)"\s*:""")
+"""Rows with the first and without the second were written by `sql prompts` or `sql eval --out`."""
 SKIPPED = re.compile(r"database|^__|^\.")
 
 
@@ -103,14 +106,18 @@ def _question_files(folder: Path) -> list[Path]:
 
 
 def _asks(file: Path) -> bool:
-    """Whether a file's beginning has a field of that name; what cannot be read is told later."""
+    """Whether a file's beginning has questions that we did not write; what cannot be read is told
+    later.
+    """
     if file.suffix not in KINDS or file.name.endswith("tables.json") or not file.is_file():
         return False
     try:
         with file.open("rb") as opened:
-            return FIELD.search(opened.read(PEEKED)) is not None
+            beginning = opened.read(PEEKED)
     except OSError:
         return True
+    written = WRITTEN.search(beginning) and not QUERY.search(beginning)
+    return not written and FIELD.search(beginning) is not None
 
 
 def _split(name: str, files: tuple[Path, ...], root: Path) -> Split:
