@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from luciola.config.training import LoraConfig
 from luciola.models.adapters import attach_lora
-from luciola.models.classifier import adapt_classifier, fresh_head
+from luciola.models.classifier import fresh_head
+from luciola.models.classifier_adapters import adapt_classifier
 from luciola.models.lora_targets import special_layers
 from luciola.models.roles_building import build_roles
 from support import build_llama

@@ -18,12 +18,12 @@ from luciola.errors import ConfigError, ModelError
 from luciola.models.batch import Batch
 from luciola.models.classifier import (
     RewardModel,
-    adapt_classifier,
     choose_pad,
     fresh_head,
     load_classifier,
     whole_classifier,
 )
+from luciola.models.classifier_adapters import adapt_classifier
 from luciola.models.load import load_tokenizer
 from luciola.models.save import save_model
 from luciola.models.scorer import RewardCard, Scorer, at_ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
@@ -10,7 +11,7 @@ from luciola.training.method import Term
 from luciola.training.step import Sums
 
 
-class Comparing(Planned):
+class Comparing(Planned, ABC):
     """Training on the comparisons of a plan; the loss is the subclass's.
 
     Args:
@@ -31,9 +32,9 @@ class Comparing(Planned):
             "tokens": float(tokens),
         }
 
+    @abstractmethod
     def loss(self, batch: ComparisonBatch) -> Mapping[str, Term]:
         """The terms of one micro-batch."""
-        raise NotImplementedError
 
     def evaluate(self) -> dict[str, float]:
         """The loss and its figures on the held-out comparisons; empty where there are none."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Epochs:
+class Epochs(ABC):
     """The arithmetic of a plan's steps: a position is a step number, the rest follows from it.
 
     A plan has these fields:
@@ -22,9 +23,9 @@ class Epochs:
     epochs: float
     max_steps: int
 
+    @abstractmethod
     def taken(self, epoch: int) -> NDArray[np.int64]:
         """Numbers of an epoch's examples, in its order; as many in every epoch."""
-        raise NotImplementedError
 
     @cached_property
     def steps_per_epoch(self) -> int:

@@ -27,7 +27,8 @@ from luciola.models.adapters import (
 )
 from luciola.models.answering import best_device
 from luciola.models.attention import NAME as ISOLATING
-from luciola.models.classifier import adapt_classifier, whole_classifier
+from luciola.models.classifier import whole_classifier
+from luciola.models.classifier_adapters import adapt_classifier
 from luciola.models.empty import empty_model
 from luciola.models.load import load_model, load_tokenizer
 from luciola.models.new_tokens import grow, with_tokens

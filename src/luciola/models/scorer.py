@@ -29,8 +29,8 @@ from luciola.models.classifier import (
     RewardModel,
     is_classifier,
     load_classifier,
-    with_trained_adapter,
 )
+from luciola.models.classifier_adapters import with_trained_adapter
 from luciola.models.load import load_tokenizer
 from luciola.models.source import ADAPTER, resolve
 from luciola.runs.atomic import write_atomically
