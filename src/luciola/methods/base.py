@@ -40,3 +40,7 @@ class Plain:
     def judge(self, figures: Mapping[str, float]) -> float | None:
         """By the evaluation loss, where there is one."""
         return figures.get("eval/loss")
+
+    def best(self, badness: float) -> Mapping[str, float]:
+        """The lowest evaluation loss."""
+        return {"eval_loss": badness}

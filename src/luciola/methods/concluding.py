@@ -22,7 +22,7 @@ def conclude(job: Job, loop: Loop[Any], outcome: Outcome, world: World, run: Run
     if loop.best_weights is not None and loop.best_weights.exists():
         checkpoint.restore(checkpoint.load_weights(loop.best_weights), job.trainee.parameters)
         figures["best_step"] = outcome.counters.best_step
-        figures["eval_loss"] = outcome.counters.best_loss
+        figures.update(job.method.best(outcome.counters.best_loss))
     elif loop.average is not None:
         checkpoint.restore(loop.average.values, job.trainee.parameters)
     figures.update(job.report())

@@ -83,6 +83,10 @@ class Method(Protocol[B]):
         """
         ...
 
+    def best(self, badness: float) -> Mapping[str, float]:
+        """The figure behind the least badness that `judge` gave, by its name in the report."""
+        ...
+
     def describe(self, batches: Sequence[B]) -> str:
         """Where these examples came from, for an error message."""
         ...

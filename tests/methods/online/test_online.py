@@ -356,3 +356,15 @@ def test_a_run_leaves_a_model_that_transformers_loads(model: str) -> None:
     AutoPeftModelForCausalLM.from_pretrained(first.model)
     again = train("ppo", str(first.model), out="again", adapter="lora", iterations=1)
     assert iterations(again)[0]["objective/kl"] == 0, "the reference is the adapter it began with"
+
+
+def test_the_best_evaluation_is_told_as_a_score(model: str) -> None:
+    """With patience the weights of the highest score are kept, and the report says which it was."""
+    result = train(
+        "rloo", model, out="best", adapter="full", eval_prompts=["hi", "who"], eval_every=2,
+        patience=9, iterations=2,
+    )  # fmt: skip
+    scores = {row["step"]: row["eval/score"] for row in rows(result) if "eval/score" in row}
+    assert result.figures["eval_score"] == max(scores.values()) > 0
+    assert scores[int(result.figures["best_step"])] == max(scores.values())
+    assert "eval_loss" not in result.figures

@@ -192,6 +192,10 @@ class Online(Plain):
         """The last weights are the result, unless patience looks at the score."""
         return -figures["eval/score"] if self.config.patience else None
 
+    def best(self, badness: float) -> Mapping[str, float]:
+        """The highest score."""
+        return {"eval_score": -badness}
+
     def describe(self, batches: Sequence[Micro]) -> str:
         """The iteration and the texts of its prompts."""
         experience = self.experience
