@@ -45,8 +45,10 @@ def test_a_folder_holds_a_database_for_each_name(tmp_path: Path) -> None:
     databases = Databases(tmp_path)
     where = Origin("pairs.jsonl", 7)
     assert databases.of(Pair("q", "s", "shop", where)) == str(file)
-    with pytest.raises(DataError, match=r"pairs\.jsonl:7: its database .*staff\.sqlite is not"):
+    with pytest.raises(DataError, match=r"pairs\.jsonl:7: there is no database 'staff' in"):
         databases.of(Pair("q", "s", "staff", where))
     with pytest.raises(DataError, match=r"pairs\.jsonl:7: names no db_id"):
         databases.of(Pair("q", "s", "", where))
     assert Databases(file).of(Pair("q", "s")) == str(file)
+    (tmp_path / "staff.sqlite").touch()
+    assert databases.of(Pair("q", "s", "staff")) == str(tmp_path / "staff.sqlite")

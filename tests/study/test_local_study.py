@@ -82,7 +82,9 @@ def test_a_grid_goes_from_the_command_line_to_a_report(
     [
         (["grids=[{representation: [CR_P]}]"], "Did you mean grids[0].representations?"),
         (["models=[{model: nowhere/at/all, name: chat}]"], "nowhere/at/all"),
+        (["models=[{model: m, raw: maybe}]"], "models[0].raw must be true or false, got 'maybe'"),
         (["questions=nothing.jsonl"], "nothing.jsonl"),
+        (["databases=nothing"], "questions.jsonl:1: there is no database 'zoo' in nothing"),
         (["grids=[{representations: [CR_P], shots: [1], selections: [NEAR]}]"], "no selection"),
         (["first_answers=first.sql"], "first_answers is a file of SQL, or MQS_S or ZERO_SHOT"),
     ],

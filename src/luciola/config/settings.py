@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from luciola.config.place import Place
@@ -120,6 +121,8 @@ def choices(hint: Any) -> tuple[str, ...]:
 def type_text(hint: Any) -> str:
     """What a type allows, in words for a person."""
     kind = bare(hint)
+    if get_origin(kind) is UnionType:  # bool | None: what is left out is the None
+        return type_text(get_args(kind)[0])
     if get_origin(kind) is Literal:
         *others, last = map(str, get_args(kind))
         return f"{', '.join(others)} or {last}"

@@ -14,6 +14,7 @@ from luciola.runs.atomic import write_atomically
 from luciola.specialist.pairs import Pair
 from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, evaluate
+from luciola.sql.place import database_of
 from luciola.sql.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -67,15 +68,7 @@ class Databases:
                 path=pair.origin.path,
                 line=pair.origin.line,
             )
-        path = Path(self.place, pair.database, f"{pair.database}.sqlite")
-        if not path.is_file():
-            raise DataError(
-                f"its database {path} is not there",
-                path=pair.origin.path,
-                line=pair.origin.line,
-                remedy="A folder of databases holds NAME/NAME.sqlite for each db_id.",
-            )
-        return str(path)
+        return str(database_of(Path(self.place), pair.database, pair.origin))
 
 
 def evaluate_model(

@@ -19,6 +19,7 @@ from luciola.sql.datasets.dataset import Dataset, open_dataset
 from luciola.sql.official.evaluate import Options, evaluate
 from luciola.sql.official.files import Example, read_predictions
 from luciola.sql.official.schema import read_tables as read_entries
+from luciola.sql.place import database_of
 from luciola.sql.question import Question
 
 
@@ -81,6 +82,7 @@ def read_material(config: StudyConfig) -> Material:
     asked = open_dataset(config.questions, needs_query=True)
     opened = [asked, *([open_dataset(config.pool, needs_query=True)] if config.pool else [])]
     folder = Path(config.databases) if config.databases else asked.place()
+    _check_databases(folder, asked.questions)
     tables = config.tables or next((each.tables for each in opened if each.tables), "")
     entries = read_entries(Path(tables)) if tables else {}
     levels = _levels(asked.questions, folder, entries)
@@ -119,6 +121,17 @@ def sample(levels: Sequence[str], limit: int, *, seed: int = 0, first: bool = Fa
     return sorted(
         place for level in sorted(groups) for place in draw.sample(groups[level], counts[level])
     )
+
+
+def _check_databases(folder: Path, questions: Sequence[Question]) -> None:
+    """Raises: DataError for the first question whose database is not in the folder where SQL runs:
+    no answer to it could be judged.
+    """
+    first: dict[str, Question] = {}
+    for asked in questions:
+        first.setdefault(asked.db_id, asked)
+    for db_id, asked in first.items():
+        database_of(folder, db_id, asked.origin)
 
 
 def _levels(

@@ -16,6 +16,7 @@ from luciola.sql.dail.lemmas import Analyse, analyse
 from luciola.sql.dail.linking import LinkedSchema, link, mask
 from luciola.sql.dail.skeleton import skeleton
 from luciola.sql.dail.tables import ListedSchema, listed
+from luciola.sql.place import database_file
 
 
 class Databases:
@@ -42,18 +43,7 @@ class Databases:
 
     def file(self, db_id: str) -> Path:
         """Raises: DatabaseError where there is none, or `db_id` leads out of the folder."""
-        places = [
-            place
-            for folder in self.folders
-            for place in (folder / db_id / f"{db_id}.sqlite", folder / f"{db_id}.sqlite")
-        ]
-        found = next((place for place in places if place.is_file()), None)
-        if not db_id or Path(db_id).name != db_id or found is None:
-            raise DatabaseError(
-                f"there is no database {db_id!r} in {' or '.join(map(str, self.folders))}",
-                remedy=f"It is looked for at {' and '.join(map(str, places))}.",
-            )
-        return found
+        return database_file(self.folders, db_id)
 
     def facts(self, db_id: str) -> SchemaFacts:
         """What prompts show of a database."""

@@ -20,10 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from luciola.errors import DatabaseError, SqlError
+from luciola.errors import SqlError
 from luciola.sql.comparison import same_result
 from luciola.sql.execution import prepared
 from luciola.sql.limits import MIB
+from luciola.sql.place import database_file, find_database
 from luciola.sql.result import Result
 from luciola.sql.sandbox import Sandbox
 
@@ -85,20 +86,14 @@ def vote_all(
 
 
 def voting_file(folder: str | Path, db_id: str) -> Path:
-    """The file on which the queries to a database run.
+    """The file on which the queries to a database run: where it is named otherwise, the first.
 
     Raises: DatabaseError where there is none, or the name leads out of the folder.
     """
-    place = Path(folder, db_id)
-    files = [place / f"{db_id}.sqlite", Path(folder, f"{db_id}.sqlite")]
-    files[1:1] = sorted(place.glob("*.sqlite"))
-    found = next((file for file in files if file.is_file()), None)
-    if not db_id or Path(db_id).name != db_id or found is None:
-        raise DatabaseError(
-            f"there is no database {db_id!r} in {folder}",
-            remedy=f"It is looked for at {files[0]}.",
-        )
-    return found
+    found = find_database([Path(folder)], db_id)
+    if found is None and db_id and Path(db_id).name == db_id:
+        found = next(iter(sorted(Path(folder, db_id).glob("*.sqlite"))), None)
+    return found or database_file([Path(folder)], db_id)
 
 
 def _that_run(

@@ -16,6 +16,7 @@ from luciola.errors import LuciolaError
 from luciola.sql.comparison import order_matters, same_result
 from luciola.sql.execution import prepared
 from luciola.sql.lexer import pieces
+from luciola.sql.place import find_database, places
 from luciola.sql.result import Result
 from luciola.sql.sandbox import Sandbox
 
@@ -34,13 +35,18 @@ class Outcome:
 
 
 def database_file(databases: Path, db_id: str) -> Path:
-    """Where the official layout keeps a database."""
-    return databases / db_id / f"{db_id}.sqlite"
+    """Where a database is; where it is nowhere, the place where the official layout keeps it."""
+    return find_database([databases], db_id) or places(databases, db_id)[0]
 
 
 def suite_files(databases: Path, db_id: str) -> list[Path]:
-    """All files of a database's folder whose name contains `.sqlite`, the database itself first."""
+    """All files of a database's folder whose name contains `.sqlite`, the database itself first.
+
+    A file beside those of other databases, FOLDER/ID.sqlite, is alone.
+    """
     first = database_file(databases, db_id)
+    if first.parent == databases:
+        return [first]
     found = sorted(first.parent.glob("*.sqlite*"))
     others = [path for path in found if path != first and not path.name.endswith(LOGS)]
     return [first, *others] if first in found else others
