@@ -53,6 +53,14 @@ def test_no_page_names_a_place_of_one_machine() -> None:
     assert not re.findall(r"(?:^|[\s(`\"'])/(?:home|root|tmp|work|mnt)/", EVERYTHING)
 
 
+@pytest.mark.parametrize("line", commands(r"\w+"))
+def test_a_shell_takes_a_command_for_what_it_says(line: str) -> None:
+    """No `<`, `>`, `|`, `&` or `;` without quotes, which a shell would act on."""
+    words = shlex.shlex(line, posix=True, punctuation_chars="<>|&;")
+    words.whitespace_split = True
+    assert not [word for word in words if set(word) <= set("<>|&;")]
+
+
 def test_there_are_commands_to_check() -> None:
     assert len(commands("train sft")) >= 5
     assert len(commands("sql train")) >= 3
