@@ -105,6 +105,24 @@ def of_lengths(queries: Sequence[Tensor], responses: Sequence[Tensor]) -> dict[s
     return found
 
 
+def with_rewards(
+    stats: Mapping[str, Any],
+    batch: Mapping[str, Any],
+    rewards: Sequence[Tensor] | Tensor,
+    columns: Sequence[str],
+) -> dict[str, Any]:
+    """A step's statistics with those of its rewards, and its texts where all columns are there."""
+    values = torch.as_tensor([float(reward) for reward in rewards])
+    logs: dict[str, Any] = dict(stats)
+    texts = [list(batch[name]) for name in columns if name in batch]
+    if len(texts) == len(columns):
+        logs["game_log"] = [list(row) for row in zip(*texts, values.tolist(), strict=True)]
+    logs["env/reward_mean"] = float(values.mean())
+    logs["env/reward_std"] = float(deviation(values))
+    logs["env/reward_dist"] = values.numpy()
+    return logs
+
+
 def deviation(values: Tensor) -> Tensor:
     """The unbiased standard deviation; NaN of a single value."""
     return values.std() if values.numel() > 1 else values.new_tensor(float("nan"))

@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,9 +26,9 @@ from luciola.compat.trl.arguments import (
 from luciola.compat.trl.config import PPOConfig
 from luciola.compat.trl.control import Clock, KlControl
 from luciola.compat.trl.core import set_seed
-from luciola.compat.trl.experience import Experience, Reference, experience, feedback
+from luciola.compat.trl.experience import Reference, experience, feedback
 from luciola.compat.trl.sequences import Sequences, checked
-from luciola.compat.trl.update import Update, take_step
+from luciola.compat.trl.update import optimise
 from luciola.compat.trl.value_head import AutoModelForCausalLMWithValueHead
 from luciola.objectives.advantages import token_rewards
 from luciola.objectives.moments import RunningMoments, shape_scores
@@ -148,8 +147,8 @@ class PPOTrainer:
 
         Raises: ClassicError saying which argument is not as it must be.
         """
-        clock = Clock()
-        given = checked(self.config.batch_size, queries, responses, scores, response_masks)
+        clock, config = Clock(), self.config
+        given = checked(config.batch_size, queries, responses, scores, response_masks)
         shaped = self._shaped(given.to(self.current_device))
         sequences = Sequences.of(
             queries,
@@ -160,15 +159,15 @@ class PPOTrainer:
             device=self.current_device,
         )
         clock.lap()
-        seen = feedback(self._policy, self._reference(), sequences, self.config)
+        seen = feedback(self._policy, self._reference(), sequences, config)
         clock.lap("forward_pass")
         coefficient = self.kl_ctl.value
         mask = sequences.mask
         rewards = token_rewards(shaped, seen.kls, mask, coefficient, everywhere=True)
         clock.lap("compute_rewards")
-        made = experience(sequences, seen, rewards, self.config)
+        made = experience(sequences, seen, rewards, config)
         clock.lap("compute_advantages")
-        mini_batches = self._optimise(made)
+        mini_batches = optimise(made, self.model, config, self.optimizer, self.world)
         clock.lap("optimize_step")
         stats = {
             **statistics.of_samples(seen, mask, shaped, coefficient=coefficient),
@@ -197,27 +196,6 @@ class PPOTrainer:
             moments = self.running
         center = config.use_score_norm and config.use_score_scaling
         return shape_scores(scores, moments, center=center, clip=config.score_clip)
-
-    def _optimise(self, made: Experience) -> list[dict[str, Tensor]]:
-        """Epochs over shuffled mini-batches; statistics of every one."""
-        config = self.config
-        update = Update(self.model, config)
-        for _ in range(config.ppo_epochs):
-            order = np.random.permutation(config.batch_size)
-            for start in range(0, config.batch_size, config.backward_batch_size):
-                chosen = order[start : start + config.backward_batch_size]
-                size = config.mini_batch_size
-                parts = [chosen[i : i + size] for i in range(0, len(chosen), size)]
-                take_step(update, [made.rows(p) for p in parts], self.optimizer, self.world)
-            if config.early_stopping and self._has_moved(update.statistics[-1]):
-                break
-        return update.statistics
-
-    def _has_moved(self, stats: Mapping[str, Tensor]) -> bool:
-        """Whether the last mini-batch was 1.5 times target_kl away from where the step began."""
-        mine = {"kl": float(stats["policy/policykl"])}
-        mean = self.world.total([mine])["kl"] / self.world.size
-        return mean > 1.5 * self.config.target_kl
 
     def _over_processes(self, stats: dict[str, Any]) -> dict[str, Any]:
         """Numbers averaged over the processes; arrays stay each process's own."""
@@ -251,14 +229,7 @@ class PPOTrainer:
             batch: columns of the step's rows, as lists.
             rewards: as they were given to `step`.
         """
-        values = torch.as_tensor([float(reward) for reward in rewards])
-        logs: dict[str, Any] = dict(stats)
-        columns = [list(batch[name]) for name in columns_to_log if name in batch]
-        if len(columns) == len(columns_to_log):
-            logs["game_log"] = [list(row) for row in zip(*columns, values.tolist(), strict=True)]
-        logs["env/reward_mean"] = float(values.mean())
-        logs["env/reward_std"] = float(statistics.deviation(values))
-        logs["env/reward_dist"] = values.numpy()
+        logs = statistics.with_rewards(stats, batch, rewards, columns_to_log)
         self.current_step += 1
         for tracker in self._trackers:
             numbers = {name: v for name, v in logs.items() if isinstance(v, float)}

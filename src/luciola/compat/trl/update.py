@@ -1,4 +1,4 @@
-"""One mini-batch of the classic trainer, in the project's own step."""
+"""The updates of the classic trainer, mini-batch by mini-batch in the project's own step."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,7 +29,6 @@ class Update(Plain):
     Args:
         roles: the policy with its value head, prepared for the processes.
         config: clipping and weights.
-        coefficient: of the value loss.
     """
 
     def __init__(self, roles: nn.Module, config: PPOConfig) -> None:
@@ -86,6 +86,37 @@ class Update(Plain):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Nothing is restored."""
+
+
+def optimise(
+    made: Experience,
+    model: nn.Module,
+    config: PPOConfig,
+    optimizer: torch.optim.Optimizer,
+    world: World,
+) -> list[dict[str, Tensor]]:
+    """Epochs over shuffled mini-batches; statistics of every one.
+
+    Args:
+        model: the policy with its value head, prepared for the processes.
+    """
+    update = Update(model, config)
+    for _ in range(config.ppo_epochs):
+        order = np.random.permutation(config.batch_size)
+        for start in range(0, config.batch_size, config.backward_batch_size):
+            chosen = order[start : start + config.backward_batch_size]
+            size = config.mini_batch_size
+            parts = [chosen[i : i + size] for i in range(0, len(chosen), size)]
+            take_step(update, [made.rows(p) for p in parts], optimizer, world)
+        if config.early_stopping and _has_moved(update, world):
+            break
+    return update.statistics
+
+
+def _has_moved(update: Update, world: World) -> bool:
+    """Whether the last mini-batch was 1.5 times target_kl away from where the step began."""
+    mine = {"kl": float(update.statistics[-1]["policy/policykl"])}
+    return world.total([mine])["kl"] / world.size > 1.5 * update.config.target_kl
 
 
 def take_step(
