@@ -36,13 +36,13 @@ def export(
 
 def summary(done: Export) -> str:
     """What was written, and how it was checked."""
+    from luciola.models.agreement import told
+
     tokens = "the same" if done.same_tokens else "different (see above)"
     return "\n".join(
         (
             f"{done.file}: {done.size_bytes / 1e6:,.1f} MB",
-            f"before and after: {done.seen}",
-            f"logits: moved by {done.seen.distance:.2g}; "
-            f"noise of the rounding's size moves them by {done.rounding.distance:.2g}",
+            told(done.seen, done.rounding),
             f"tokens of the probe: {tokens}",
             f"for Ollama: ollama create {done.file.stem} -f {done.modelfile}",
         )

@@ -37,12 +37,9 @@ def merge(
 
 def summary(done: Merge) -> str:
     """What was written, and how it was checked."""
-    return "\n".join(
-        (
-            f"{done.folder}: {done.size_bytes / 1e6:,.1f} MB, {done.dtype}",
-            f"before and after: {done.seen}",
-            f"logits: moved by {done.seen.distance:.2g}; "
-            f"noise of the rounding's size moves them by {done.rounding.distance:.2g}, "
-            f"the adapter by {done.effect:.2g}",
-        )
+    from luciola.models.agreement import told
+
+    return (
+        f"{done.folder}: {done.size_bytes / 1e6:,.1f} MB, {done.dtype}\n"
+        f"{told(done.seen, done.rounding)}, the adapter by {done.effect:.2g}"
     )

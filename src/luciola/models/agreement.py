@@ -148,6 +148,15 @@ def largest_distance(rounding: Agreement) -> float:
     return ALLOWANCE * rounding.distance + ARITHMETIC * rounding.scale
 
 
+def told(seen: Agreement, rounding: Agreement) -> str:
+    """Two lines for a person: how close two models are, beside what rounding alone would do."""
+    return (
+        f"before and after: {seen}\n"
+        f"logits: moved by {seen.distance:.2g}; "
+        f"noise of the rounding's size moves them by {rounding.distance:.2g}"
+    )
+
+
 def check_explained(seen: Agreement, rounding: Agreement, *, what: str, remedy: str) -> None:
     """Raises: ModelError if the logits moved further than rounding explains, or are no numbers."""
     bound = largest_distance(rounding)
