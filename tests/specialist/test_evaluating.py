@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from luciola.cli.scoring import summary
 from luciola.errors import DataError
 from luciola.specialist.evaluating import (
     Databases,
@@ -36,6 +37,21 @@ def test_right_wrong_and_not_running_are_told_apart(shop: Path, tmp_path: Path) 
     assert [row["predicted"] for row in rows] == ANSWERS
     assert [row["error"] is None for row in rows] == [True, True, False]
     assert "town" in rows[2]["error"]
+
+
+def test_gold_that_fails_costs_no_other_verdict(shop: Path, tmp_path: Path) -> None:
+    """A model may have answered for hours before one of the pairs turns out to be broken."""
+    pairs = [*PAIRS[:1], Pair("How tall?", "SELECT height FROM shop")]
+    report = judge_predictions(pairs, ANSWERS[:2], [str(shop)] * 2)
+    assert report.execution_accuracy == 1.0
+    evaluation = Evaluation(report, tuple(ANSWERS[:2]), 1.0)
+    write_predictions(tmp_path / "answers.jsonl", pairs, evaluation)
+    _, broken = map(json.loads, (tmp_path / "answers.jsonl").read_text().splitlines())
+    assert broken["correct"] is None
+    assert broken["error"].startswith("gold fails: ")
+    said = summary(report)
+    assert "execution accuracy 100.0% (1 of 1)" in said
+    assert "left out because the gold query fails: 1\n  pair 2: " in said
 
 
 def test_a_folder_holds_a_database_for_each_name(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from luciola.errors import DataError, SqlForbiddenError, SqlInvalidError
+from luciola.errors import SqlForbiddenError, SqlInvalidError
 from luciola.sql.execution import Item, evaluate, judge, prepared
 from luciola.sql.sandbox import Sandbox
 
@@ -65,9 +65,14 @@ def test_an_answer_that_does_not_run_is_wrong_and_says_why(shop: Path, sandbox: 
     ]  # fmt: skip
 
 
-def test_a_gold_query_that_does_not_run_is_named(shop: Path, sandbox: Sandbox) -> None:
-    with pytest.raises(DataError, match=r"gold query 'SELECT x FROM shop'.*no such column: x"):
-        judge("SELECT x FROM shop", "SELECT 1", shop, sandbox)
+def test_a_gold_query_that_does_not_run_leaves_its_item_out(shop: Path, sandbox: Sandbox) -> None:
+    """One right answer of one that can be judged; the failing answer beside it counts nowhere."""
+    items = [Item("SELECT x FROM shop", "SELECT y FROM shop", shop), Item(NAMES, NAMES, shop)]
+    report = evaluate(items, sandbox)
+    failing, right = report.verdicts
+    assert "no such column: x" in str(failing.gold_error)
+    assert (failing.correct, right.correct) == (False, True)
+    assert (report.judged, report.not_running, report.execution_accuracy) == (1, 0, 1.0)
 
 
 def test_the_verdicts_do_not_depend_on_the_number_of_workers(shop: Path, sandbox: Sandbox) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from luciola.errors import SqlError
     from luciola.specialist.evaluating import Databases
     from luciola.specialist.pairs import Pair
     from luciola.sql.execution import Report
@@ -51,17 +53,24 @@ def score_file(database: str, pairs: str, predictions: str, *, timeout: float, l
 
 def summary(report: Report) -> str:
     """Execution accuracy, answers that did not run, and the first reasons."""
-    total = len(report.verdicts)
-    right = sum(verdict.correct for verdict in report.verdicts)
+    total = report.judged
+    wrong = report.not_running
     lines = [
-        f"execution accuracy {report.execution_accuracy:.1%} ({right} of {total})",
-        f"did not run {report.not_running / total:.1%} ({report.not_running} of {total})",
+        f"execution accuracy {report.execution_accuracy:.1%} ({report.right} of {total})",
+        f"did not run {wrong / max(1, total):.1%} ({wrong} of {total})",
+        *_reasons([verdict.error for verdict in report.verdicts]),
     ]
-    errors = [(i, v.error) for i, v in enumerate(report.verdicts, 1) if v.error is not None]
-    lines += [f"  pair {number}: {error.message}" for number, error in errors[:FAILURES_SHOWN]]
-    if len(errors) > FAILURES_SHOWN:
-        lines.append(f"  and {len(errors) - FAILURES_SHOWN} more")
+    if left := len(report.verdicts) - total:
+        lines.append(f"left out because the gold query fails: {left}")
+        lines += _reasons([verdict.gold_error for verdict in report.verdicts])
     return "\n".join(lines)
+
+
+def _reasons(errors: Sequence[SqlError | None]) -> list[str]:
+    found = [(number, error) for number, error in enumerate(errors, 1) if error is not None]
+    lines = [f"  pair {number}: {error.message}" for number, error in found[:FAILURES_SHOWN]]
+    more = len(found) - FAILURES_SHOWN
+    return [*lines, f"  and {more} more"] if more > 0 else lines
 
 
 def _read(database: str, pairs: str, limit: int) -> tuple[list[Pair], Databases]:

@@ -13,7 +13,7 @@ from luciola.errors import DataError
 from luciola.runs.atomic import write_atomically
 from luciola.specialist.pairs import Pair
 from luciola.sql.datasets.dataset import database_folder
-from luciola.sql.execution import Item, Report, evaluate
+from luciola.sql.execution import Item, Report, Verdict, evaluate
 from luciola.sql.place import database_of
 from luciola.sql.sandbox import Sandbox
 
@@ -110,7 +110,10 @@ def judge_predictions(
 
 
 def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation) -> None:
-    """One JSON object a line: question, gold, predicted, correct, and the error of what failed."""
+    """One JSON object a line: question, gold, predicted, correct, and the error of what failed.
+
+    `correct` is null where the gold query itself fails.
+    """
     lines = [
         json.dumps(
             {
@@ -118,8 +121,8 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
                 "db_id": pair.database,
                 "gold": pair.query,
                 "predicted": sql,
-                "correct": verdict.correct,
-                "error": None if verdict.error is None else verdict.error.message,
+                "correct": verdict.correct if verdict.gold_error is None else None,
+                "error": _error(verdict),
             },
             ensure_ascii=False,
         )
@@ -128,3 +131,9 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
         )
     ]
     write_atomically(path, "\n".join(lines) + "\n")
+
+
+def _error(verdict: Verdict) -> str | None:
+    if verdict.gold_error is not None:
+        return f"gold fails: {verdict.gold_error.message}"
+    return None if verdict.error is None else verdict.error.message

@@ -52,6 +52,8 @@ def paired(wanted: Sequence[Gold | None], predictions: Path, gold: Path | str) -
 
     Raises: DataError as `read_examples`; `gold` says there where the queries are from.
     """
+    if not any(wanted):
+        raise DataError("holds no gold query", path=gold)
     found = read_predictions(predictions, len(wanted), f"lines of {gold}")
     pairs = zip(wanted, found, strict=True)
     examples = [
@@ -60,8 +62,6 @@ def paired(wanted: Sequence[Gold | None], predictions: Path, gold: Path | str) -
         if row is not None
     ]
     _check_separators(wanted, found, predictions)
-    if not examples:
-        raise DataError("holds no gold query", path=gold)
     return examples
 
 
