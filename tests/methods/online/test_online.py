@@ -158,33 +158,40 @@ def _timeless(row: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in row.items() if not k.startswith("time/") and k != "tokens_per_s"}
 
 
-@pytest.mark.parametrize("method", ["ppo", "grpo"])
-def test_two_processes_train_as_one(method: str, model: str) -> None:
-    """torchrun with two CPU processes: answers, scores and losses are those of one."""
+METHODS = ("ppo", "a2c", "grpo", "rloo")
+EACH = """import json, sys, luciola
+for method in METHODS:
+    getattr(luciola, method)(**json.loads(sys.argv[1]), out=f"{method}-two")
+""".replace("METHODS", repr(METHODS))
+
+
+def test_two_processes_train_as_one(model: str) -> None:
+    """torchrun with two CPU processes: answers, scores and losses of every method are those of
+    one.
+    """
     Path("rewards.py").write_text(REWARD)
     Path("prompts.txt").write_text("\n".join(PROMPTS))
-    settings = {**FAST, "adapter": "full", "iterations": 3, "micro_tokens": 64}
-    named = {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
-    words = [f"{name}={value}" for name, value in {**settings, **named}.items()]
-    port = 29731 + (method == "grpo")
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}"]
-    command = [*launcher, "-m", "luciola", "train", method, *words, "out=two"]
+    Path("each.py").write_text(EACH)
+    settings = {**FAST, "adapter": "full", "iterations": 3, "micro_tokens": 64, "kl_coef": 0.1}
+    settings |= {"model": model, "prompts": "prompts.txt", "reward": "rewards.py:count_e"}
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port=29731"]
     done = subprocess.run(
-        [sys.executable, *command],
+        [sys.executable, *launcher, "each.py", json.dumps(settings)],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=220,
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    train(method, model, out="one", **{**settings, "prompts": "prompts.txt"})
-    one, two = rows(Path("one")), rows(Path("two"))
-    assert json.loads(Path("two/report.json").read_text())["processes"] == 2
-    assert len(one) == len(two)
-    for name in ("loss", "loss/policy", "score/mean", "objective/kl", "policy/ratio"):
-        ours, theirs = ([row[name] for row in run if name in row] for run in (one, two))
-        assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5), name
+    for method in METHODS:
+        getattr(luciola, method)(**settings, out=f"{method}-one")
+        one, two = rows(Path(f"{method}-one")), rows(Path(f"{method}-two"))
+        assert json.loads(Path(f"{method}-two/report.json").read_text())["processes"] == 2
+        assert len(one) == len(two)
+        for name in ("loss", "loss/policy", "score/mean", "objective/kl", "policy/ratio"):
+            ours, theirs = ([row[name] for row in run if name in row] for run in (one, two))
+            assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5), (method, name)
 
 
 @pytest.mark.parametrize(("estimator", "passes"), [("k3", 0), ("full", 4)])
