@@ -60,6 +60,14 @@ def test_a_warning_is_repeated_only_after_a_while(said: list[str]) -> None:
     assert [text.split(":")[0] for text in said] == ["iteration 1", "iteration 26", "iteration 51"]
 
 
+def test_answers_that_never_ended_are_told_of_once(said: list[str]) -> None:
+    watch = Watch(64)
+    for iteration in range(60):
+        watch.look(iteration, {**HEALTHY, "answers/ended": 0.0, "answers/cut_off": 1.0})
+    (text,) = said
+    assert text.startswith("iteration 1: no answer ends by itself: all are cut off at 64 tokens →")
+
+
 def test_the_start_is_checked_more_loosely_in_bfloat16() -> None:
     check_start(0.01, rounded=True)
     with pytest.raises(TrainingError, match=r"0\.01 nats"):

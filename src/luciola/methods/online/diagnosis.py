@@ -87,7 +87,14 @@ class Watch:
                 f"{now['answers/cut_off']:.0%} of the answers were cut off at "
                 f"{self.max_new_tokens} tokens → raise max_new_tokens, or set missing_end_penalty"
             )
-        if get("answers/ended", 1.0) == 0 and self.first.get("answers/ended", 0.0) > 0:
+        if get("answers/ended", 1.0) == 0 and self.first.get("answers/ended") == 0:
+            if "never ends" not in self.said:
+                found["never ends"] = (
+                    f"no answer ends by itself: all are cut off at {self.max_new_tokens} tokens → "
+                    "as it should be for texts that are only gone on with (said once); else raise "
+                    "max_new_tokens, or begin with a model that was fine-tuned to end"
+                )
+        elif get("answers/ended", 1.0) == 0:
             found["no end"] = (
                 "no answer ends by itself any more → set missing_end_penalty, raise kl_coef"
             )
