@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from luciola.sql.dail.databases import Databases
-    from luciola.sql.dail.organization import Budget, Prompt
-    from luciola.sql.dail.prompting import Compare, FewShot
+    from luciola.sql.dail.organization import Budget
+    from luciola.sql.dail.prompting import Compare
     from luciola.sql.dail.selection import Selection
     from luciola.sql.datasets.dataset import Dataset
     from luciola.sql.question import Question
@@ -76,7 +75,7 @@ def prompts(
         str, typer.Option("--corenlp", help="Words from this CoreNLP server: http://localhost:9000")
     ] = "",
     tokenizer: Annotated[
-        str, typer.Option("--tokenizer", help="Count with this model folder or tiktoken encoding.")
+        str, typer.Option("--tokenizer", help="Count with this model's, or a tiktoken encoding.")
     ] = "",
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", min=0, help="Prompt and answer; 0: no limit.")
@@ -93,6 +92,7 @@ def prompts(
     luciola sql prompts --questions spider:dev --out prompts.jsonl
     """
     from luciola.cli.output import check_places
+    from luciola.cli.prompt_files import with_predictions, write_prompts
     from luciola.sql.dail.organization import organization as organization_of
     from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
     from luciola.sql.dail.representation import representation as representation_of
@@ -114,7 +114,7 @@ def prompts(
         cross_domain=cross_domain,
     )
     opened = [open_dataset(questions)]
-    asked = _with_predictions(opened[0].questions, predictions)
+    asked = with_predictions(opened[0].questions, predictions)
     if way.shots:
         opened.append(open_dataset(pool, needs_query=True))
     place = _databases(databases, tables, opened, corenlp)
@@ -126,7 +126,7 @@ def prompts(
         made = with_examples(chosen, way, asked, examples, place, compare)
     else:
         made = zero_shot(chosen, asked, place)
-    typer.echo(_written(out, asked, made, way))
+    typer.echo(write_prompts(out, asked, made, way))
 
 
 def _check_zero_shot(
@@ -162,19 +162,6 @@ def _databases(folder: str, tables: str, opened: Sequence[Dataset], corenlp: str
     return Databases(list(dict.fromkeys(folders)), listed, analyse=analyse)
 
 
-def _with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]:
-    """Each question with its line of the file `path`; as they are where none is named.
-
-    Raises: DataError where the numbers differ.
-    """
-    if not path:
-        return asked
-    from luciola.sql.official.files import read_predictions
-
-    sqls = read_predictions(Path(path), len(asked), "questions")
-    return [replace(row, prediction=sql) for row, sql in zip(asked, sqls, strict=True)]
-
-
 def _possible(chosen: Selection, asked: Sequence[Question]) -> Selection:
     """The selection; without any prediction, its part that needs none, said aloud."""
     if chosen.skeleton != "prediction" or any(row.prediction for row in asked):
@@ -206,6 +193,8 @@ def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
 
 
 def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
+    from luciola.models import catalogue
+    from luciola.models.source import resolve
     from luciola.sql.dail.counting import token_counter
     from luciola.sql.dail.organization import Budget
 
@@ -214,7 +203,8 @@ def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
             "a token budget needs both --tokenizer and --max-tokens",
             remedy="E.g. --tokenizer cl100k_base --max-tokens 4096.",
         )
-    return Budget(token_counter(tokenizer), limit, answer) if limit else None
+    place = resolve(tokenizer).location if tokenizer in catalogue.NAMES else tokenizer
+    return Budget(token_counter(place), limit, answer) if limit else None
 
 
 def _compare(similarity: str, embeddings: str) -> Compare:
@@ -233,24 +223,3 @@ def _by_meaning(
 
     vectors = embed([*pool, *targets], model, folder=folder)
     return euclidean(vectors[len(pool) :], vectors[: len(pool)])
-
-
-def _written(out: str, asked: Sequence[Question], made: Iterable[Prompt], way: FewShot) -> str:
-    """Write the prompts, and say how many there are and what the budget left out."""
-    from luciola.cli.output import write_whole
-
-    shown, fewest = 0, way.shots
-
-    def lines() -> Iterator[str]:
-        nonlocal shown, fewest
-        for index, (row, prompt) in enumerate(zip(asked, made, strict=True)):
-            shown += len(prompt.examples)
-            fewest = min(fewest, len(prompt.examples))
-            values = {"index": index, "db_id": row.db_id, "question": row.question}
-            yield json.dumps({**values, "prompt": prompt.text}, ensure_ascii=False) + "\n"
-
-    write_whole(out, "".join(lines()))
-    summary = f"{len(asked)} prompts in {out}"
-    if way.shots:
-        summary += f", {shown / len(asked):.1f} examples each, at least {fewest} of {way.shots}"
-    return summary

@@ -22,7 +22,7 @@ class Shop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.errors = ""
+        self.errors = self.output = ""
         (folder / "shop").mkdir()
         with closing(sqlite3.connect(folder / "shop" / "shop.sqlite")) as connection:
             connection.execute("CREATE TABLE shop (id, city)")
@@ -42,7 +42,7 @@ class Shop:
         result = CliRunner().invoke(app, arguments)
         if result.exception is not None:
             raise result.exception
-        self.errors = result.stderr
+        self.errors, self.output = result.stderr, result.stdout
         text = (self.folder / "out" / "prompts.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
@@ -106,12 +106,20 @@ def test_a_budget_drops_examples_by_the_models_own_count(shop: Shop) -> None:
         assert found["prompt"].count("/* Answer the following:") == examples
         fits = len(found["prompt"].split()) + 5 <= room
         assert fits or examples == 0
+        told = "even without examples: 1, index 0" in shop.output
+        assert told is not fits
 
 
 @pytest.mark.parametrize(
     ("options", "error", "reason"),
     [
         (("--max-tokens", "100"), ConfigError, "both --tokenizer and --max-tokens"),
+        (
+            ("--max-tokens", "100", "--tokenizer", "./modle"),
+            ConfigError,
+            "there is no tokenizer: no file modle",
+        ),
+        (("--representation", "SQL_P"), ConfigError, "there is no representation"),
         (("--representation", "CR_P", "--no-foreign-keys"), ConfigError, "no variant without"),
         (("--shots", "3", "--selection", "QTS_S"), ConfigError, "--selection, --shots means"),
     ],

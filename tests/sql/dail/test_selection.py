@@ -103,8 +103,9 @@ def test_of_two_texts_with_the_same_words_asked_for_the_shorter_is_nearer() -> N
 
 
 def test_an_unknown_selection_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no selection 'NEAREST'"):
+    with pytest.raises(ConfigError, match="no selection 'NEAREST'") as caught:
         selection("NEAREST")
+    assert str(caught.value.remedy).count("RANDOM") == 1
 
 
 def test_the_original_selections_are_all_there() -> None:

@@ -19,6 +19,11 @@ def token_counter(name: str) -> Count:
     """
     path = Path(name).expanduser()
     file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file() and (path.is_dir() or "/" in name):
+        raise ConfigError(
+            f"there is no tokenizer: no file {file}",
+            remedy="Give a model's folder with tokenizer.json, or an encoding, e.g. cl100k_base.",
+        )
     return _own(file) if file.is_file() else _tiktoken(name)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from luciola.errors import ConfigError
 from luciola.sql.dail.facts import SchemaFacts
+from luciola.sql.dail.naming import by_name
 from luciola.sql.dail.representation import Representation
 
 SIMILAR = "/* Some SQL examples are provided based on similar problems: */\n"
@@ -77,13 +77,7 @@ class Prompt:
 
 def organization(name: str) -> Organization:
     """The organisation of that name: the paper's (`DAIL_O`) or the published code's (`QA`)."""
-    known = PAPER_NAMES.get(name.upper(), name.upper())
-    if known not in ORGANIZATIONS:
-        raise ConfigError(
-            f"there is no organization {name!r}",
-            remedy=f"Choose one of {', '.join([*PAPER_NAMES, *ORGANIZATIONS])}.",
-        )
-    return ORGANIZATIONS[known]
+    return by_name("organization", name, ORGANIZATIONS, PAPER_NAMES)
 
 
 def assemble(

@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from luciola.errors import ConfigError
 from luciola.sql.dail.facts import SchemaFacts, TableFacts
+from luciola.sql.dail.naming import unknown
 
 PLAIN, RULE, STEPS = "plain", "rule", "step by step"
 THINK = "Let's think step by step. "
@@ -197,10 +198,7 @@ def _named(name: str) -> tuple[str, bool, str]:
         return ORIGINAL_NAMES[name]
     if name in FAMILIES:
         return name, FAMILIES[name].keys is None, FAMILIES[name].default
-    raise ConfigError(
-        f"there is no representation {name!r}",
-        remedy=f"Choose one of {', '.join([*FAMILIES, *ORIGINAL_NAMES])}.",
-    )
+    raise unknown("representation", name, [*FAMILIES, *ORIGINAL_NAMES])
 
 
 def _check(chosen: Representation) -> None:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from luciola.errors import ConfigError
+from luciola.sql.dail.naming import by_name
 
 SCOPE = 100
 """Candidates per shot: the first that fit the budget are shown."""
@@ -65,13 +65,7 @@ PAPER_NAMES = MappingProxyType(
 
 def selection(name: str) -> Selection:
     """The selection of that name: the paper's (`DAIL_S`) or the published code's."""
-    known = PAPER_NAMES.get(name.upper(), name.upper())
-    if known not in SELECTIONS:
-        raise ConfigError(
-            f"there is no selection {name!r}",
-            remedy=f"Choose one of {', '.join(['RANDOM', *PAPER_NAMES, *SELECTIONS])}.",
-        )
-    return SELECTIONS[known]
+    return by_name("selection", name, SELECTIONS, PAPER_NAMES)
 
 
 class Likeness:
