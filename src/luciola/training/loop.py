@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Protocol
+from typing import Generic, Protocol
 
 import torch
 from torch import nn
 
-from luciola.runs.atomic import replacing_file
-from luciola.training import checkpoint
 from luciola.training.interrupt import Interrupt, interruptible
+from luciola.training.keeping import Keeper
 from luciola.training.method import B, Method
 from luciola.training.optimizer import Average
 from luciola.training.schedule import Schedule
@@ -101,6 +100,11 @@ class Loop(Generic[B]):
     scaler: torch.amp.GradScaler | None = None
     after_step: Callable[[int], None] | None = None
     counters: Counters = field(default_factory=Counters)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(
+            self.folder, self.parameters, self.optimizer, self.world, self.average, self.scaler
+        )
 
     def run(self) -> Outcome:
         """Train to the end, from the newest checkpoint where there is one."""
@@ -212,23 +216,15 @@ class Loop(Generic[B]):
         if loss < counters.best_loss:
             counters.best_loss, counters.best_step = loss, counters.step
             counters.evaluations_without_gain = 0
-            self._save_best()
+            self.keeper.save_best()
             return False
         counters.evaluations_without_gain += 1
         return 0 < self.settings.patience <= counters.evaluations_without_gain
 
     @property
     def best_weights(self) -> Path | None:
-        """File of the weights with the lowest evaluation loss; None where nothing was evaluated."""
-        return None if self.folder is None else self.folder / "best.safetensors"
-
-    def _save_best(self) -> None:
-        if self.best_weights is None or not self.world.is_main:
-            return
-        values = self.parameters if self.average is None else self.average.values
-        self.best_weights.parent.mkdir(parents=True, exist_ok=True)  # before the first checkpoint
-        with replacing_file(self.best_weights) as temporary:
-            checkpoint.save_weights(values, temporary)
+        """File of the weights with the lowest evaluation loss; None where nothing is kept."""
+        return self.keeper.best_weights
 
     def _save_if_due(self) -> None:
         every, step = self.settings.save_every, self.counters.step
@@ -236,43 +232,16 @@ class Loop(Generic[B]):
             self._save()
 
     def _save(self) -> None:
-        if self.folder is None:
-            return
-        if self.world.is_main:
-            checkpoint.save(
-                self.folder,
-                self.counters.step,
-                self.parameters,
-                self.optimizer,
-                {} if self.average is None else self.average.values,
-                self.method.state_dict(),
-                self._state(),
-            )
-            checkpoint.prune(self.folder, self.settings.keep)
-        self.world.wait()
-
-    def _state(self) -> dict[str, Any]:
-        average_steps = 0 if self.average is None else self.average.steps
-        return {
-            "loop": vars(self.counters),
-            "average_steps": average_steps,
-            "scaler": {} if self.scaler is None else self.scaler.state_dict(),
-        }
+        counters = self.counters
+        self.keeper.save(counters.step, self.method, vars(counters), self.settings.keep)
 
     def _resume(self) -> None:
-        found = None if self.folder is None else checkpoint.latest(self.folder)
-        if found is None:
+        saved = self.keeper.restored()
+        if saved is None:
             self.log.forget_after(0)
             return
-        saved = checkpoint.load(found)
-        checkpoint.restore(saved.weights, self.parameters)
-        self.optimizer.load_state_dict(saved.optimizer)
         self.counters = Counters(**saved.state["loop"])
         self.method.load_state_dict(saved.method)
-        if self.scaler is not None and saved.state.get("scaler"):
-            self.scaler.load_state_dict(saved.state["scaler"])
-        if self.average is not None:
-            self.average.restore(saved.average, saved.state["average_steps"])
         if self.world.is_main:
             self.log.forget_after(saved.step)
             self.log.note(f"going on from step {saved.step} of {self.settings.total_steps}")
