@@ -329,3 +329,13 @@ def test_a_model_without_a_template_is_told_to_go_on(study_of: StudyOf, scripted
         run(study_of(models=[{"model": "./model"}]), scripted().opened, show=False)
     assert "raw: true" in str(caught.value.remedy)
     run(study_of(models=[{"model": "./model", "raw": True}]), scripted().opened, show=False)
+
+
+def test_a_tokenizer_that_is_not_there_is_found_before_the_first_point(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    place, model = {"url": "http://localhost:1/v1", "context": 99}, scripted()
+    models = [{**place, "model": "m"}, {**place, "model": "n", "tokenizer": "./gone"}]
+    with pytest.raises(LuciolaError, match="there is no tokenizer: no file gone"):
+        run(study_of(models=models), model.opened, show=False)
+    assert model.asked == []

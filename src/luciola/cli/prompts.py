@@ -193,9 +193,7 @@ def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
 
 
 def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
-    from luciola.models import catalogue
-    from luciola.models.source import resolve
-    from luciola.sql.dail.counting import token_counter
+    from luciola.specialist.counting import counter
     from luciola.sql.dail.organization import Budget
 
     if bool(tokenizer) != bool(limit):
@@ -203,8 +201,7 @@ def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
             "a token budget needs both --tokenizer and --max-tokens",
             remedy="E.g. --tokenizer cl100k_base --max-tokens 4096.",
         )
-    place = resolve(tokenizer).location if tokenizer in catalogue.NAMES else tokenizer
-    return Budget(token_counter(place), limit, answer) if limit else None
+    return Budget(counter(tokenizer), limit, answer) if limit else None
 
 
 def _compare(similarity: str, embeddings: str) -> Compare:

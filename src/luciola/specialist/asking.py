@@ -59,6 +59,7 @@ class Writer:
         max_new_tokens: longest SQL.
         batch: questions answered at once; None: as many as the device answers fastest.
         progress: called now and then with (answers finished, answers in all).
+        trust_remote_code: run Python code that comes with the model.
 
     Raises: ModelError if the model cannot be loaded.
     """
@@ -71,12 +72,14 @@ class Writer:
         max_new_tokens: int = 160,
         batch: int | None = None,
         progress: Callable[[int, int], None] | None = None,
+        trust_remote_code: bool = False,
     ) -> None:
-        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
+        trusted = trust_remote_code
+        self.tokenizer: PreTrainedTokenizerBase = load_tokenizer(model, trust_remote_code=trusted)
         self.renderer = Renderer(self.tokenizer)
         self.expertise = Expertise.load(resolve(model).location)
         self.form = Form(self.expertise, self.renderer)
-        loaded: Any = load_for_answers(str(model), best_device(device))
+        loaded: Any = load_for_answers(str(model), best_device(device), trust_remote_code=trusted)
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
         self.sampling = Sampling(max_new_tokens=min(max_new_tokens, self.context // 4))
         ends = set(self.renderer.end_ids())

@@ -86,7 +86,7 @@ def train_specialist(
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     check_representation(config)
-    tokenizer = load_tokenizer(config.model)
+    tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     lessons = read_lessons(config)
     expertise = Expertise.of(

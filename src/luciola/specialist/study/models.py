@@ -127,16 +127,16 @@ def identity(model: StudyModel) -> str:
 
 def _budget(model: StudyModel, answer: int) -> Budget | None:
     """Tokens that the model has for a prompt and its answer."""
-    from luciola.sql.dail.counting import token_counter
+    from luciola.specialist.counting import counter
 
-    counter, context = model.tokenizer, model.context
+    counted_by, context = model.tokenizer, model.context
     if not model.url:
         folder, own = _folder_and_context(model.model)
-        counter = counter or folder
+        counted_by = counted_by or folder
         context = min(filter(None, (context, own)), default=0)
-    if not counter or not context:
+    if not counted_by or not context:
         return None
-    return Budget(token_counter(counter), context, answer + (0 if model.raw else TEMPLATE_ROOM))
+    return Budget(counter(counted_by), context, answer + (0 if model.raw else TEMPLATE_ROOM))
 
 
 def _folder_and_context(name: str) -> tuple[str, int]:

@@ -49,6 +49,7 @@ def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) 
     try:
         for model in study.waiting():
             check_available(model)
+            study.reach(model)  # its tokenizer, too, is looked for before the first point
         write_atomically(study.folder / "grid.yaml", to_yaml(config))
         _ask_all(study, show=show)
         return write_report(study.folder, config, study.plan, study.material, study.results())
