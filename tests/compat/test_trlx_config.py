@@ -170,7 +170,10 @@ def test_what_has_no_counterpart_is_refused(changes: dict[str, Any], said: str) 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model.num_layers_unfrozen": 2}, "all of them are trained"),
+        (
+            {"model.num_layers_unfrozen": 2, "model.peft_config": {"r": 4}},
+            "num_layers_unfrozen=2 is not used beside peft_config",
+        ),
         ({"method.gen_kwargs.top_k": 20}, "top_k are not used"),
         ({"method.chunk_size": 8}, "method.chunk_size change nothing here"),
         ({"tokenizer.tokenizer_path": "other"}, "the model's own tokenizer is used"),
@@ -193,3 +196,10 @@ def test_the_documented_changes_are_understood() -> None:
     made = recipes.ppo(names["config"], "m", ())
     assert (made["gamma"], made["kl_coef"], made["seed"]) == (0.99, 0.05, 1)
     assert made["lora"] == {"r": 8, "alpha": 16}
+
+
+def test_the_last_layers_are_trained_where_the_others_are_frozen_there() -> None:
+    made = settings(**{"model.num_layers_unfrozen": 2})
+    assert (made["adapter"], made["freeze_layers"]) == ("freeze", 2)
+    with pytest.raises(ConfigError, match="num_layers_unfrozen is 0, so that no layer"):
+        settings(**{"model.num_layers_unfrozen": 0})

@@ -9,6 +9,7 @@ from typing import Any
 
 from luciola.compat.trlx.config import TRLConfig
 from luciola.compat.trlx.sections import ILQLConfig, PPOConfig
+from luciola.compat.trlx.weights import optimizer, trained
 from luciola.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -29,9 +30,6 @@ IDLE = (
     "train.tags",
 )
 """What is accepted so that old configurations load, and changes nothing here."""
-OPTIMIZERS = {"adamw": "adamw", "adamw_8bit_bnb": "adamw8bit"}
-RATES = {"lr": "lr", "betas": "betas", "weight_decay": "weight_decay", "eps": "adam_eps"}
-LORA = {"r": "r", "lora_alpha": "alpha", "lora_dropout": "dropout", "target_modules": "targets"}
 FILTERS = {"top_k": 0, "top_p": 1.0, "do_sample": True, "repetition_penalty": 1.0}
 """What sampling for PPO does not filter: the log-probabilities are those of the plain softmax."""
 
@@ -60,8 +58,9 @@ def common(config: TRLConfig, model: str) -> Settings:
         "track": [train.tracker] if train.tracker else [],
         "warmup": 0,
         "max_grad_norm": 0,
+        "trust_remote_code": _trusts(config),
     }
-    return {**found, **_adapter(config.model.peft_config), **_optimizer(config)}
+    return {**found, **trained(config.model), **optimizer(config)}
 
 
 def ppo(config: TRLConfig, model: str, stop: Sequence[str]) -> Settings:
@@ -158,17 +157,17 @@ def _check_model(config: TRLConfig, name: str) -> None:
         raise ConfigError(
             f"model.model_arch_type is {config.model.model_arch_type!r}; there is only causal"
         )
-    if config.model.num_layers_unfrozen != -1:
-        log.warning(
-            "model.num_layers_unfrozen=%s: layers cannot be frozen here, all of them are trained; "
-            "for less memory give model.peft_config",
-            config.model.num_layers_unfrozen,
-        )
     if config.tokenizer.tokenizer_path not in ("", name):
         log.warning(
             "tokenizer.tokenizer_path=%s is not read: the model's own tokenizer is used",
             config.tokenizer.tokenizer_path,
         )
+
+
+def _trusts(config: TRLConfig) -> bool:
+    """Whether the code that a model brings may run: what both of trlx's mappings may say."""
+    extras = (config.model.model_extra_configs, config.tokenizer.tokenizer_extra_configs)
+    return any(extra.get("trust_remote_code") is True for extra in extras)
 
 
 def _tell_idle(config: TRLConfig) -> None:
@@ -178,7 +177,10 @@ def _tell_idle(config: TRLConfig) -> None:
         section, _, name = path.partition(".")
         part = getattr(config, section)
         known = {f.name: f for f in dataclasses.fields(part)}
-        if name in known and getattr(part, name) != _default(known[name]):
+        value = getattr(part, name, None)
+        if isinstance(value, Mapping):  # `_trusts` reads that
+            value = {key: one for key, one in value.items() if key != "trust_remote_code"}
+        if name in known and value != _default(known[name]):
             found.append(path)
     if found:
         log.warning("TRLConfig: %s change nothing here", ", ".join(found))
@@ -187,51 +189,6 @@ def _tell_idle(config: TRLConfig) -> None:
 def _default(item: dataclasses.Field[Any]) -> Any:
     made = item.default_factory
     return item.default if made is dataclasses.MISSING else made()
-
-
-def _adapter(peft_config: Any) -> Settings:
-    """LoRA as peft describes it, or every weight."""
-    if peft_config is None:
-        return {"adapter": "full"}
-    given: Mapping[str, Any] = (
-        peft_config if isinstance(peft_config, Mapping) else peft_config.to_dict()
-    )
-    kind = str(getattr(given.get("peft_type"), "value", given.get("peft_type", "LORA")))
-    if kind != "LORA":
-        raise ConfigError(f"model.peft_config is {kind}; here there is LORA, or None")
-    lora = {ours: given[theirs] for theirs, ours in LORA.items() if given.get(theirs) is not None}
-    targets = lora.get("targets")
-    if targets is not None:
-        lora["targets"] = [] if targets == "all-linear" else sorted(targets)
-    return {"adapter": "lora", "lora": lora}
-
-
-def _optimizer(config: TRLConfig) -> Settings:
-    name = config.optimizer.name
-    if name not in OPTIMIZERS:
-        raise ConfigError(f"optimizer.name is {name!r}; there is {' and '.join(OPTIMIZERS)}")
-    given = config.optimizer.kwargs
-    unknown = [key for key in given if key not in RATES]
-    if unknown:
-        raise ConfigError(
-            f"optimizer.kwargs: unknown {', '.join(unknown)}",
-            remedy=f"There is {', '.join(RATES)}.",
-        )
-    rates = {RATES[key]: value for key, value in given.items()}
-    lr = float(rates.get("lr", 3e-5))
-    return {"optimizer": OPTIMIZERS[name], **rates, "lr": lr, **_schedule(config, lr)}
-
-
-def _schedule(config: TRLConfig, lr: float) -> Settings:
-    """A cosine that is far from its end after all steps is a constant."""
-    name, given = config.scheduler.name, config.scheduler.kwargs
-    if name == "linear":
-        return {"schedule": "linear"}
-    if name != "cosine_annealing":
-        raise ConfigError(f"scheduler.name is {name!r}; there is cosine_annealing and linear")
-    if float(given.get("T_max", 0)) > 10 * config.train.total_steps:
-        return {"schedule": "constant"}
-    return {"schedule": "cosine", "min_lr": min(1.0, float(given.get("eta_min", 0)) / lr)}
 
 
 def _check_filters(gen_kwargs: Mapping[str, Any]) -> None:

@@ -100,7 +100,7 @@ class ModelConfig:
     model_arch_type: str = "causal"
     """causal; there is no seq2seq."""
     num_layers_unfrozen: int = -1
-    """Only -1, all of them: a part of the layers cannot be frozen."""
+    """How many of the last layers are trained, without peft_config; -1: every weight."""
     peft_config: Any = None
     """A LoraConfig of peft, or its settings; None: every weight is trained."""
     model_extra_configs: dict[str, Any] = field(default_factory=dict)

@@ -121,7 +121,7 @@ def _ppo(
 
     held_out = eval_prompts or prompts[: config.train.batch_size]
     settings = recipes.ppo(config, model, stop_sequences)
-    tokenizer = load_tokenizer(settings["model"])
+    tokenizer = load_tokenizer(settings["model"], trust_remote_code=settings["trust_remote_code"])
     reward = FunctionReward(reward_fn, tokenizer)
     named = {"prompts": f"<{len(prompts)} rows>", "reward": [f"<{reward.__name__}>"]}
     return run(
@@ -144,7 +144,7 @@ def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Re
     from luciola.runs.recipe import run_name
 
     recipe = from_mapping(TrainingConfig, recipes.sft(config, model), "TRLConfig")
-    tokenizer = load_tokenizer(recipe.model)
+    tokenizer = load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code)
     side: Side = "left" if config.tokenizer.truncation_side == "left" else "right"
     examples = examples_of(samples, tokenizer, recipe.max_length, recipe.seed, side)
     name = run_name("sft", recipe.model, "samples", as_mapping(recipe))
@@ -229,7 +229,13 @@ def _ilql(
     if eval_prompts and metric_fn is not None:
         named["eval_prompts"] = f"<{len(eval_prompts)} rows>"
     recipe = from_mapping(IlqlConfig, {**settings, **named}, "TRLConfig")
-    judge = "" if metric_fn is None else metric(metric_fn, load_tokenizer(recipe.model))
+    judge = (
+        ""
+        if metric_fn is None
+        else metric(
+            metric_fn, load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code)
+        )
+    )
     return run(
         recipe,
         fresh=not config.train.resume_from_checkpoint,
