@@ -117,3 +117,21 @@ def test_an_object_that_raises_is_named_with_the_sample(answered: Make) -> None:
 
     with pytest.raises(RewardError, match="reward Broken raised ValueError: no table, on prompt"):
         build_reward(Broken()).score(answered("x"))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0], "the reward Judge/tone returned 1 scores"),
+        ([1.0, float("nan")], "the reward Judge/tone gave nan"),
+    ],
+)
+def test_the_parts_of_a_reward_are_looked_at_like_its_scores(
+    values: list[float], message: str, answered: Make
+) -> None:
+    class Judge:
+        def score(self, rows: Any) -> Scored:
+            return Scored([1.0, 2.0], {"tone": values})
+
+    with pytest.raises(RewardError, match=message):
+        build_reward(Judge()).score(answered("a", "b"))

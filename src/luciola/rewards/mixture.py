@@ -93,7 +93,16 @@ def _call(component: Component, answered: Sequence[Answered]) -> Callable[[], _O
             raise failed(component.name, error, answered) from error
         seconds = time.perf_counter() - began
         if isinstance(raw, Scored):
-            return _Outcome(checked(component.name, answered, raw.scores), seconds, raw.parts)
+            scores = checked(component.name, answered, raw.scores)
+            return _Outcome(scores, seconds, _parts(component.name, answered, raw))
         return _Outcome(checked(component.name, answered, raw), seconds)
 
     return run
+
+
+def _parts(name: str, answered: Sequence[Answered], raw: Scored) -> dict[str, list[float]]:
+    """What the scores of a reward are made of, looked at as its scores are."""
+    return {
+        part: [total(score) for score in checked(f"{name}/{part}", answered, values)]
+        for part, values in raw.parts.items()
+    }
