@@ -12,7 +12,7 @@ from luciola.cli.main import main
 from luciola.errors import ModelError
 from luciola.models.load import load_model
 from luciola.models.save import save_model
-from support import build_tokenizer, write_chats, write_model
+from support import build_tokenizer, write_chats, write_model, write_shop
 
 CODE = """
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -153,7 +153,7 @@ def test_a_reward_model_needs_a_classifier_in_that_code(
     assert "no sequence classifier for OwnForCausalLM" in capsys.readouterr().err
 
 
-def test_a_reward_model_trains_with_such_a_classifier(
+def test_a_reward_model_trains_with_such_a_classifier_and_scores_when_asked(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = CODE + CLASSIFIER
@@ -164,6 +164,17 @@ def test_a_reward_model_trains_with_such_a_classifier(
     given = words("reward", own, tmp_path, "trust_remote_code=true", "adapter=full")
     assert main(given) == 0, capsys.readouterr().err
     assert (tmp_path / "run/model/modeling_own.py").read_text() == code
+    score = ["score", str(tmp_path / "run"), "--prompt", "a", "--answer", "b"]
+    assert main(score) == 1
+    assert "add --trust-remote-code" in capsys.readouterr().err
+    assert main([*score, "--trust-remote-code"]) == 0
+    plain = write_model(tmp_path / "plain")
+    policy = words("ppo", plain, tmp_path, "adapter=full")
+    policy = [word for word in policy if not word.startswith(("reward=", "out="))]
+    policy += [f"reward=model:{tmp_path}/run", f"out={tmp_path}/ppo"]
+    assert main(policy) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*policy, "trust_remote_code=true", "--fresh"]) == 0, capsys.readouterr().err
 
 
 def test_an_adapter_over_such_a_model_is_merged_with_its_code(
@@ -177,3 +188,63 @@ def test_an_adapter_over_such_a_model_is_merged_with_its_code(
     assert (tmp_path / "merged/modeling_own.py").read_text() == CODE
     model = load_model(tmp_path / "merged", trust_remote_code=True)
     assert type(model).__name__ == "OwnForCausalLM"
+
+
+def test_heads_of_ilql_chat_over_such_a_model_when_asked(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words("ilql", own, tmp_path, "trust_remote_code=true", "adapter=full")) == 0
+    chat = ["chat", str(tmp_path / "run"), "hi", "max_new_tokens=2", "--device", "cpu"]
+    assert main(chat) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*chat, "--trust-remote-code"]) == 0, capsys.readouterr().err
+
+
+TOKENIZER = """
+from transformers import PreTrainedTokenizerFast
+
+
+class OwnTokenizer(PreTrainedTokenizerFast):
+    pass
+"""
+
+
+@pytest.fixture
+def spelt(own: Path) -> Path:
+    """The same with a tokenizer that only its own file knows, as ChatGLM has it."""
+    (own / "tokenization_own.py").write_text(TOKENIZER)
+    file = own / "tokenizer_config.json"
+    settings = json.loads(file.read_text()) | {
+        "tokenizer_class": "OwnTokenizer",
+        "auto_map": {"AutoTokenizer": [None, "tokenization_own.OwnTokenizer"]},
+    }
+    file.write_text(json.dumps(settings))
+    return own
+
+
+def test_data_are_shown_with_such_a_tokenizer_when_asked(
+    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show = ["data", "show", str(write_chats(tmp_path / "c.jsonl", rows=1)), f"model={spelt}"]
+    assert main(show) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*show, "trust_remote_code=true"]) == 0
+    assert "trained" in capsys.readouterr().out
+
+
+def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
+    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = write_shop(tmp_path / "shop.db")
+    pair = {"question": "How many products?", "query": "SELECT count(*) FROM product"}
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
+    train = ["sql", "train", str(shop), "--pairs", f"{tmp_path}/pairs.jsonl", f"model={spelt}"]
+    train += [f"out={tmp_path}/run", "max_steps=1", "device=cpu", "adapter=full"]
+    assert main(train) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*train, "trust_remote_code=true"]) == 0, capsys.readouterr().err
+    ask = ["sql", "ask", str(shop), "how many?", "-m", f"{tmp_path}/run", "--device", "cpu"]
+    assert main(ask) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    main([*ask, "--trust-remote-code"])
+    assert "Python code of its own" not in capsys.readouterr().err

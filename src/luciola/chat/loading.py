@@ -158,7 +158,8 @@ def _with_heads(wanted: Wanted, source: Source) -> tuple[ChatModel, ChatSettings
             f"{wanted.model} was trained with ILQL, whose heads need whole weights, not four bits",
             remedy="Leave --four-bit out.",
         )
-    loaded = IlqlModel.load(source.path, wanted.device)
+    trusted = wanted.trust_remote_code
+    loaded = IlqlModel.load(source.path, wanted.device, trust_remote_code=trusted)
     card = loaded.card
     chat = ChatModel(
         loaded.model,

@@ -37,6 +37,8 @@ class View:
     """System prompt for conversations that have none."""
     max_length: int = 0
     """Tokens per example; what is longer is cut at the end. 0: all are kept."""
+    trust_remote_code: bool = False
+    """Run Python code that the model's tokenizer brings."""
 
 
 class ViewCommand(recipe_command(View)):  # type: ignore[misc]
@@ -155,7 +157,7 @@ def _renderer(view: View) -> Renderer:
     from luciola.models.load import load_tokenizer
 
     return Renderer(
-        load_tokenizer(view.model),
+        load_tokenizer(view.model, trust_remote_code=view.trust_remote_code),
         template=view.template,
         system=view.system,
         max_length=view.max_length,

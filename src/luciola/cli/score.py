@@ -40,6 +40,9 @@ def score(
     out: Annotated[str, typer.Option(help="Write a line per row: its scores, as JSON.")] = "",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens per forward pass.")] = 8192,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
+    ] = False,
 ) -> None:
     """Score answers: luciola score runs/reward-… answers.jsonl, or --prompt and --answer."""
     if bool(file) == (answer is not None):
@@ -51,7 +54,7 @@ def score(
     entries = [Entry(prompt, (answer or "",), 0)] if answer is not None else read_entries(file)
     from luciola.models.scorer import Scorer
 
-    scorer = Scorer.load(model, device)
+    scorer = Scorer.load(model, device, trust_remote_code=trust_remote_code)
     prompts = [entry.prompt for entry in entries for _ in entry.answers]
     answers = [text for entry in entries for text in entry.answers]
     flat = iter(scorer.score(prompts, answers, batch_tokens=batch_tokens))

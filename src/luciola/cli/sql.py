@@ -117,6 +117,9 @@ def ask(
     model: Model = "",
     timeout: Timeout = 5.0,
     device: Device = "auto",
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
+    ] = False,
 ) -> None:
     """Answer a question about a database: the SQL, its result, and how long it took."""
     from luciola.cli.questions import answer_all, answer_one
@@ -128,7 +131,8 @@ def ask(
     check_model(chosen)
     from luciola.specialist.asking import Specialist, Writer
 
-    with Specialist(Writer(chosen, device=device), database, timeout_s=timeout) as specialist:
+    writer = Writer(chosen, device=device, trust_remote_code=trust_remote_code)
+    with Specialist(writer, database, timeout_s=timeout) as specialist:
         if question is None:
             answer_all(specialist)
         else:

@@ -131,7 +131,11 @@ def run(
                 renderer.end_ids(),
                 judging[0],
                 judging[1],
-                build_reward(scored, device=world.device) if scored else None,
+                build_reward(
+                    scored, device=world.device, trust_remote_code=config.trust_remote_code
+                )
+                if scored
+                else None,
             )
         return Job(
             method=Ilql(trainee.roles, plan, world, config, judge),

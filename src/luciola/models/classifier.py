@@ -84,8 +84,10 @@ def is_classifier(model: str | Source, *, trust_remote_code: bool = False) -> bo
     source = model if isinstance(model, Source) else resolve(model)
     if source.gguf_file:
         return False
-    names = load_config(source, trust_remote_code=trust_remote_code).architectures or []
-    return any(name.endswith(CLASSIFIER) for name in names)
+    config = load_config(source, trust_remote_code=trust_remote_code)
+    brought = (getattr(config, "auto_map", None) or {}).get("AutoModelForSequenceClassification")
+    own = str(brought).rpartition(".")[2]  # whatever a model's own code calls it
+    return any(name.endswith(CLASSIFIER) or name == own for name in config.architectures or [])
 
 
 def load_classifier(

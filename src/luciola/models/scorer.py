@@ -115,7 +115,13 @@ class Scorer:
         self.device = device or next(model.parameters()).device
 
     @classmethod
-    def load(cls, path: str | Path, device: str | torch.device = "auto") -> Scorer:
+    def load(
+        cls,
+        path: str | Path,
+        device: str | torch.device = "auto",
+        *,
+        trust_remote_code: bool = False,
+    ) -> Scorer:
         """The reward model of a run's folder, or of any folder or hub id that holds one.
 
         Weights are bfloat16 on a GPU, where scores differ by about 1 % from float32, else float32.
@@ -125,12 +131,19 @@ class Scorer:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         source = resolve(path)
-        _check(source.location, source.is_local)
+        _check(source.location, source.is_local, trust_remote_code)
         dtype = torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32
-        base = load_classifier(str(path), dtype=dtype, device="cpu", attention="sdpa")
+        base = load_classifier(
+            str(path),
+            dtype=dtype,
+            device="cpu",
+            attention="sdpa",
+            trust_remote_code=trust_remote_code,
+        )
         model = RewardModel(with_trained_adapter(base, str(path)))
         card = RewardCard.read(Path(source.location)) if source.is_local else RewardCard()
-        return cls(model.to(device), load_tokenizer(source), card)
+        tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+        return cls(model.to(device), tokenizer, card)
 
     def score(
         self, prompts: Sequence[Prompt], answers: Sequence[str], *, batch_tokens: int = 8192
@@ -177,7 +190,7 @@ def at_ends(row: Row) -> Row:
     return replace(row, source=places, labels=places[:, 1])
 
 
-def _check(location: str, is_local: bool) -> None:
+def _check(location: str, is_local: bool, trusted: bool) -> None:
     """Raises: ModelError if a folder holds a language model, whose head for scores would be
     random.
     """
@@ -186,7 +199,7 @@ def _check(location: str, is_local: bool) -> None:
         if adapter.is_file():
             trained = _json(adapter).get("task_type") == "SEQ_CLS"
         else:
-            trained = is_classifier(location)
+            trained = is_classifier(location, trust_remote_code=trusted)
         if not trained:
             raise ModelError(
                 f"{location} is no reward model (no {CLASSIFIER} among its architectures)",

@@ -52,7 +52,12 @@ class SharedRewardModel(nn.Module):
 
 
 def shared_scorer(
-    policy: Any, base: str, folder: str | Path, *, autocast: Autocast = False
+    policy: Any,
+    base: str,
+    folder: str | Path,
+    *,
+    autocast: Autocast = False,
+    trust_remote_code: bool = False,
 ) -> Scorer | None:
     """A reward model's scorer on the policy's base; None where they cannot share one.
 
@@ -63,6 +68,7 @@ def shared_scorer(
         policy: the policy, inside peft; gets one more adapter, which is never trained.
         base: the policy's model, as the recipe names it.
         folder: of the reward model.
+        trust_remote_code: run Python code that comes with its tokenizer.
     """
     source = resolve(folder)
     is_adapter = source.is_local and (source.path / ADAPTER).is_file()
@@ -97,7 +103,8 @@ def shared_scorer(
     with torch.no_grad():
         head.weight.copy_(head_weight)
     model = SharedRewardModel(policy, head.requires_grad_(False), name, autocast=autocast)
-    return Scorer(model, load_tokenizer(source), RewardCard.read(source.path), device=device)
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+    return Scorer(model, tokenizer, RewardCard.read(source.path), device=device)
 
 
 def _free_name(policy: Any) -> str:

@@ -33,6 +33,7 @@ class Place:
     relative_to: Path | None
     device: str | torch.device
     scorers: Callable[[Path], Scorer | None] = lambda path: None
+    trust_remote_code: bool = False
 
     def path(self, text: str) -> Path:
         """A file or folder: beside the recipe where it is there, else as written."""
@@ -47,6 +48,7 @@ def build_reward(
     relative_to: Path | None = None,
     device: str | torch.device = "cpu",
     scorers: Callable[[Path], Scorer | None] = lambda path: None,
+    trust_remote_code: bool = False,
 ) -> Mixture:
     """The reward that a recipe or a caller gives; several are added, each with its weight.
 
@@ -58,13 +60,14 @@ def build_reward(
         device: where models compute.
         scorers: gives the scorer of a reward model that is in memory already, by its folder; None:
             it is loaded.
+        trust_remote_code: run Python code that comes with a reward model.
 
     Raises: ConfigError for what is not understood, ModelError for a model that is not there.
     """
     written = list(spec) if isinstance(spec, Sequence) and not isinstance(spec, str) else [spec]
     if not written:
         raise ConfigError("reward: must not be empty", remedy="reward=my_rewards.py:polite")
-    place = Place(relative_to, device, scorers)
+    place = Place(relative_to, device, scorers, trust_remote_code)
     components: list[Component] = []
     for one in written:
         taken = {component.name for component in components}
@@ -131,12 +134,11 @@ def _person(name: str, argument: str, place: Place) -> Part:
 def _model(name: str, argument: str, place: Place) -> Part:
     from luciola.rewards.model import ModelPart
 
-    scorer = place.scorers(place.path(argument))
-    return (
-        ModelPart.load(place.path(argument), device=place.device)
-        if not scorer
-        else ModelPart(scorer)
-    )
+    folder, trusted = place.path(argument), place.trust_remote_code
+    scorer = place.scorers(folder)
+    if scorer:
+        return ModelPart(scorer)
+    return ModelPart.load(folder, device=place.device, trust_remote_code=trusted)
 
 
 def _classifier(name: str, argument: str, place: Place) -> Part:

@@ -23,11 +23,13 @@ class ModelPart:
     waits = False
 
     @classmethod
-    def load(cls, folder: Path, *, device: str | torch.device) -> ModelPart:
+    def load(
+        cls, folder: Path, *, device: str | torch.device, trust_remote_code: bool = False
+    ) -> ModelPart:
         """From a run's folder or the model's own. Raises: ModelError if there is none."""
         from luciola.models.scorer import Scorer
 
-        return cls(Scorer.load(folder, device))
+        return cls(Scorer.load(folder, device, trust_remote_code=trust_remote_code))
 
     def raw(self, answered: Sequence[Answered]) -> list[float]:
         """As `luciola score` gives them; a conversation is read whole."""

@@ -58,7 +58,9 @@ class IlqlModel:
         self.renderer = Renderer(tokenizer, system=card.system)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> IlqlModel:
+    def load(
+        cls, path: str | Path, device: str = "auto", *, trust_remote_code: bool = False
+    ) -> IlqlModel:
         """The model of a run's folder, or of its `model` folder.
 
         Raises: ModelError if there is none, or it has no heads.
@@ -66,10 +68,16 @@ class IlqlModel:
         source = resolve(path)
         if not source.is_local:
             raise ModelError(f"{path} is no folder, so it has no heads of ILQL")
-        loaded: Any = load_model(source, dtype=torch.float32, device=best_device(device))
+        loaded: Any = load_model(
+            source,
+            dtype=torch.float32,
+            device=best_device(device),
+            trust_remote_code=trust_remote_code,
+        )
         loaded = merged_if_possible(loaded)
         heads, card = load_heads(source.path, loaded)
-        return cls(loaded.eval(), heads, load_tokenizer(source), card)
+        tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
+        return cls(loaded.eval(), heads, tokenizer, card)
 
     def sampler(
         self, *, beta: float | None = None, forbidden: Tensor | None = None

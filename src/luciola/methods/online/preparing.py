@@ -89,14 +89,17 @@ def reward_for(config: Config, world: World, given: Any, roles: ActorCritic) -> 
     """The recipe's reward, or the Python object in its place; a reward model on the policy's own
     base where that is possible and wanted.
     """
+    trusted = config.trust_remote_code
 
     def shared(folder: Path) -> Scorer | None:
         if not config.share_reward_base:
             return None
-        return shared_scorer(roles.model, config.model, folder, autocast=roles.autocast)
+        return shared_scorer(
+            roles.model, config.model, folder, autocast=roles.autocast, trust_remote_code=trusted
+        )
 
     spec: Any = config.reward if given is None else given
-    return build_reward(spec, device=world.device, scorers=shared)
+    return build_reward(spec, device=world.device, scorers=shared, trust_remote_code=trusted)
 
 
 def controller_for(config: Config) -> FixedKl | AdaptiveKl:
