@@ -45,7 +45,7 @@ class StudyModel:
     key: str = "OPENAI_API_KEY"
     """Environment variable with the endpoint's key."""
     tokenizer: str = ""
-    """Counts the tokens of an endpoint's prompts: a bundled model, a folder, or as tiktoken does."""
+    """Counts the tokens of an endpoint's prompts: a bundled model, a folder, or tiktoken's name."""
     prompt_price: NotNegative = 0.0
     """Per million tokens of prompts, in any currency."""
     answer_price: NotNegative = 0.0

@@ -55,7 +55,6 @@ class Judged:
 
     index: int
     db_id: str
-    difficulty: str = ""
     hardness: str | None = None
     em: bool | None = None
     ex: bool | None = None
@@ -64,6 +63,7 @@ class Judged:
     errors: Mapping[str, str] = field(default_factory=dict)
     partial: Mapping[str, Score] = field(default_factory=dict)
     official: Mapping[str, bool] = field(default_factory=dict)
+    difficulty: str = ""
 
 
 def evaluate(
@@ -133,7 +133,7 @@ def _matched(
 ) -> Judged:
     """Hardness, and exact match where it is asked for."""
     schema = schema_of(example.db_id)
-    blank = Judged(index, example.db_id, example.difficulty)
+    blank = Judged(index, example.db_id, difficulty=example.difficulty)
     try:
         gold = _parsed(example.gold, schema, lenient=not options.official)
     except Problem as problem:
