@@ -248,3 +248,19 @@ def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
     assert "Python code of its own" in capsys.readouterr().err
     main([*ask, "--trust-remote-code"])
     assert "Python code of its own" not in capsys.readouterr().err
+
+
+def test_the_call_of_trlx_takes_it_where_trlx_gave_it(spelt: Path, tmp_path: Path) -> None:
+    import luciola.rl
+    from luciola.rl import TRLConfig, default_sft_config
+
+    settings = {
+        "model.model_extra_configs": {"trust_remote_code": True},
+        "train.total_steps": 1,
+        "train.checkpoint_dir": f"{tmp_path}/trlx",
+    }
+    config = TRLConfig.update(default_sft_config(), settings)
+    result = luciola.rl.train(str(spelt), samples=["a b", "c d"], config=config, show=False)
+    assert (result.model / "modeling_own.py").read_text() == CODE
+    with pytest.raises(ModelError, match="Python code of its own"):
+        luciola.rl.train(str(spelt), samples=["a b"], config=default_sft_config(), show=False)
