@@ -178,6 +178,23 @@ def test_keys_go_from_token_to_token_and_from_step_to_step(
 
 
 @needs_browser
+def test_pointing_at_a_token_shows_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """document.querySelectorAll(".token")[5].dispatchEvent(
+        new MouseEvent("mouseover", { bubbles: true }));"""
+    plain = page_module._part
+    monkeypatch.setattr(
+        page_module, "_part", lambda name: plain(name) + (script if name == "page.js" else "")
+    )
+    shown = text(seen(trace_page(ppo_run(2), run="r"), tmp_path, "step=4&token=1"))
+    assert "Token 5 " in shown
+    assert "Token 1 " not in shown
+    for phase in ("1 Sampling", "2 Feedback", "3 Learning"):
+        assert phase in shown
+
+
+@needs_browser
 def test_curves_join_the_batch_with_the_traced_answers(tmp_path: Path) -> None:
     metrics = [
         {"step": step, "eval/score": 9, "score/mean": step / 2, "lr": 0.1} for step in range(1, 9)
@@ -224,6 +241,17 @@ def test_of_an_answer_that_was_traced_twice_the_later_counts() -> None:
 def test_prompts_are_kept_once() -> None:
     kept = data(trace_page(ppo_run(6, prompts=2), run="r"))
     assert kept["prompts"] == [f"Prompt number {index}: be polite." for index in range(2)]
+
+
+def test_prompts_that_read_alike_stay_apart() -> None:
+    """Two conversations may end with the same turn."""
+    answers = [
+        AnswerTrace(**{**ppo_answer([word], prompt_index=index).__dict__, "prompt": "Go on."})
+        for index, word in enumerate(("one", "two"))
+    ]
+    kept = data(trace_page(answers, run="r"))
+    assert kept["prompts"] == ["Go on.", "Go on."]
+    assert [answer["prompt"] for answer in kept["answers"]] == [0, 1]  # type: ignore[attr-defined]
 
 
 def test_a_hundred_iterations_of_four_prompts_stay_below_five_megabytes() -> None:

@@ -54,11 +54,13 @@ def _data(
     answers: Sequence[AnswerTrace], metrics: Iterable[Mapping[str, Any]], run: str
 ) -> dict[str, Any]:
     latest = {(answer.iteration, answer.prompt_index): answer for answer in answers}
-    prompts = list(dict.fromkeys(answer.prompt for answer in latest.values()))
+    texts = {answer.prompt_index: answer.prompt for answer in latest.values()}
+    places = {index: place for place, index in enumerate(texts)}
     rows = [
-        {**answer.to_json(DIGITS), "prompt": prompts.index(answer.prompt)}
+        {**answer.to_json(DIGITS), "prompt": places[answer.prompt_index]}
         for _, answer in sorted(latest.items())
     ]
+    prompts = list(texts.values())
     return {"run": run, "prompts": prompts, "answers": rows, "metrics": _series(metrics)}
 
 
