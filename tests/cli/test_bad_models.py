@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import namedtuple
 from pathlib import Path
 
@@ -22,7 +23,7 @@ STRICT = (
 
 @pytest.fixture(autouse=True, scope="module")
 def _files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model, an adapter for it, one whose base is gone, a wider model, and a strange GGUF."""
+    """A model, an adapter for it, damaged ones, a lost base, a wider model, a strange GGUF."""
     folder = tmp_path_factory.mktemp("bad")
     model = write_model(folder / "model")
     chats = write_chats(folder / "chats.jsonl", rows=2)
@@ -37,6 +38,9 @@ def _files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "run" / "model" / file.name).write_bytes(file.read_bytes())
     settings["base_model_name_or_path"] = "/nowhere/base"
     (lost / "adapter_config.json").write_text(json.dumps(settings))
+    for name, file in (("cut", "adapter_model.safetensors"), ("torn", "adapter_config.json")):
+        shutil.copytree(folder / "run" / "model", folder / name)
+        (folder / name / file).write_bytes((folder / name / file).read_bytes()[:100])
     build_llama(attention="sdpa", width=64).save_pretrained(str(folder / "wide"))
     build_tokenizer().save_pretrained(str(folder / "wide"))
     write_gguf(folder / "odd.gguf", architecture="starcoder")
@@ -59,6 +63,14 @@ SFT = "train sft model=model data=chats.jsonl device=cpu"
         ("merge lost out", "belongs to the model '/nowhere/base', which is not there"),
         ("merge model out", "model is no adapter: it has no adapter_config.json"),
         (f"chat model {'a' * 400}", "the model's context of 256 leaves no room for an answer"),
+        ("chat model hi --adapter cut", "cut/adapter_model.safetensors is damaged"),
+        ("chat cut hi", "cut/adapter_model.safetensors is damaged"),
+        ("merge cut out", "cut/adapter_model.safetensors is damaged"),
+        (f"{SFT} model=cut", "cut/adapter_model.safetensors is damaged"),
+        ("chat model hi --adapter torn", "torn/adapter_config.json cannot be read as JSON"),
+        ("merge torn out", "torn/adapter_config.json cannot be read as JSON"),
+        ("chat chats.jsonl hi", "but not a GGUF file\n  → A model is a folder"),
+        ("chat model/config.json hi", "but not a GGUF file\n  → Give the model's folder: model"),
         ("chat odd.gguf hi", "architecture 'starcoder', which transformers cannot read"),
         ("export odd.gguf --gguf out.gguf", "architecture 'starcoder', which transformers cannot"),
         (f"{SFT} model=odd.gguf", "architecture 'starcoder', which transformers cannot read"),

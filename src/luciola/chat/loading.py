@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from luciola.chat.model import ChatModel
 from luciola.chat.settings import ChatSettings, with_values
 from luciola.errors import ConfigError, ModelError
 from luciola.models.answering import best_device, load_for_answers
+from luciola.models.complaints import json_of
 from luciola.models.load import load_tokenizer
 from luciola.models.source import ADAPTER, Source, resolve
 
@@ -106,8 +106,7 @@ def adapter_source(adapter: str) -> Source:
 
 def tell_other_base(adapter: Source, source: Source) -> bool:
     """A notice where an adapter was trained on a model of another name; returns whether it was."""
-    settings = json.loads((adapter.path / ADAPTER).read_text(encoding="utf-8"))
-    recorded = str(settings.get("base_model_name_or_path") or "")
+    recorded = str(json_of(adapter.path / ADAPTER).get("base_model_name_or_path") or "")
     if Path(recorded).name == Path(source.location).name:
         return False
     log.warning(

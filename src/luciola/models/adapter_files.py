@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from luciola.errors import ModelError
+from luciola.models.complaints import check_adapter, json_of
 from luciola.models.source import ADAPTER, Source, resolve
 
 UNMERGEABLE = {
@@ -44,15 +44,16 @@ def adapter_source(adapter: str | Path) -> Source:
 
 def kind(source: Source) -> str:
     """The kind of an adapter in capitals, as its configuration records it."""
-    try:
-        settings = json.loads((source.path / ADAPTER).read_text(encoding="utf-8"))
-        return str(settings["peft_type"]).upper()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{source.path / ADAPTER} does not say what kind it is") from error
+    file = source.path / ADAPTER
+    found = json_of(file).get("peft_type")
+    if not found:
+        raise ModelError(f"{file} does not say what kind it is")
+    return str(found).upper()
 
 
 def check_mergeable(source: Source) -> None:
-    """Raises: ModelError for a kind of adapter that is no change of the base's weights."""
+    """Raises: ModelError for a damaged adapter, or one that is no change of the base's weights."""
+    check_adapter(source.path)
     name = kind(source)
     if name in UNMERGEABLE:
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from luciola.config.training import LoraConfig
 from luciola.errors import ConfigError, ModelError
 from luciola.models.adapter_kinds import low_rank_settings
 from luciola.models.classifier import HEAD
+from luciola.models.complaints import check_adapter
 from luciola.models.lora_targets import leave_out
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, resolve
@@ -71,6 +73,7 @@ def _with_adapter(classifier: Any, folder: str) -> Any:
     """A language model's adapter, or a classifier's with its head, for training."""
     import peft
 
+    check_adapter(Path(folder))
     settings = peft.PeftConfig.from_pretrained(folder)
     settings.inference_mode = False
     head = {f"base_model.model.{HEAD}.weight": classifier.score.weight.detach().clone()}

@@ -11,7 +11,7 @@ from typing import Any
 from luciola.errors import ModelError
 from luciola.models import hub
 from luciola.models.quiet import quiet
-from luciola.models.source import CONFIG, Source
+from luciola.models.source import ADAPTER, CONFIG, Source
 
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin")
 LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
@@ -30,6 +30,22 @@ def check_folder(folder: Path) -> None:
             f"{folder} has no weights: no *.safetensors and no pytorch_model.bin",
             remedy="Copy the weights of the model there; its configuration alone is not enough.",
         )
+
+
+def check_adapter(folder: Path) -> None:
+    """Raises: ModelError if an adapter's configuration or weights are damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    json_of(folder / ADAPTER)
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(str(file), "pt"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise ModelError(
+                f"{file} is damaged ({first_line(error)})",
+                remedy="Copy the adapter's folder again from where it was trained.",
+            ) from error
 
 
 def check_language_model(config: Any, source: Source) -> None:
@@ -94,7 +110,10 @@ def json_of(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON ({error})") from error
+        raise ModelError(
+            f"{file} cannot be read as JSON ({error})",
+            remedy="Copy it again from where the model was saved.",
+        ) from error
     if not isinstance(content, dict):
         raise ModelError(f"{file} holds no JSON object")
     return content

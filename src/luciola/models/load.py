@@ -15,6 +15,7 @@ from luciola.errors import ModelError
 from luciola.models import catalogue, gguf, hub, implementation
 from luciola.models.complaints import (
     any_file,
+    check_adapter,
     check_complete,
     check_folder,
     check_language_model,
@@ -186,7 +187,10 @@ def _load_with(
 
 
 def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
-    """A model with the adapter of a folder on it. Raises: ModelError where it does not fit."""
+    """A model with the adapter of a folder on it.
+
+    Raises: ModelError where it is damaged or does not fit.
+    """
     from peft import PeftModel
 
     from luciola.models.adapter_weights import fill
@@ -194,6 +198,7 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
     from luciola.models.new_tokens import grow_for
     from luciola.models.virtual_tokens import with_own_pass
 
+    check_adapter(folder)
     register()
     try:
         with quiet():

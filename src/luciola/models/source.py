@@ -125,7 +125,9 @@ def _file(path: Path) -> Source:
     if not is_gguf:
         raise ModelError(
             f"{path} is a file, but not a GGUF file",
-            remedy=f"Give the model's folder: {path.parent}",
+            remedy=f"Give the model's folder: {path.parent}"
+            if (path.parent / CONFIG).is_file()
+            else ways(path.name),
         )
     return Source(str(path.parent), path.name, "gguf")
 
