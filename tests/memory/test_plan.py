@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def test_the_method_follows_from_the_recipe(
     ):
         assert main(["plan", *words, "max_length=128"]) == 0
         assert capsys.readouterr().out.startswith(f"memory of {method} of")
+
+
+@pytest.mark.parametrize(("task", "method"), [("sft", "sft"), ("pretrain", "sft"), ("dpo", "dpo")])
+def test_a_train_args_file_of_firefly_has_a_plan(
+    task: str, method: str, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = {
+        "model_name_or_path": folder, "train_file": "rows.jsonl", "output_dir": "out",
+        "max_seq_length": 64, "task_type": task, "train_mode": "lora", "bf16": True,
+    }  # fmt: skip
+    Path("args.json").write_text(json.dumps(args))
+    assert main(["plan", "args.json", "--card", "24GB"]) == 0
+    assert f"memory of {method} of {folder}, lora, bf16" in capsys.readouterr().out
+    assert main(["plan", "args.json", "--method", "ppo"]) == 2
+    assert f"task_type is {task}, which is not --method ppo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

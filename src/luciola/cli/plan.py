@@ -53,10 +53,11 @@ def plan(
     """Predict the memory of a run from its recipe alone; no weights are loaded, no data read.
 
     luciola plan model=smollm2-135m adapter=full --card 24GB
+
+    A train_args file of Firefly is understood as well.
     """
     path, settings = split_words(words or [])
-    name = method or _guess(path, settings)
-    config = _load(name, path, settings)
+    name, config = _recipe(method, path, settings)
     from luciola.memory.cards import card_at_hand, named_card
 
     chosen: Card | None = named_card(card) if card else None  # a wrong name is told at once
@@ -64,6 +65,26 @@ def plan(
     from luciola.methods.plan_text import describe
 
     typer.echo(describe(name, config, chosen or card_at_hand(), measured=measure))
+
+
+def _recipe(method: str, path: Path | None, settings: list[str]) -> tuple[str, TrainingConfig]:
+    """The method and its recipe; a train_args file of Firefly names its own.
+
+    Raises: ConfigError for another method than that file's, and as `_load` does.
+    """
+    from luciola.compat.firefly import is_train_args, recipe
+
+    if path is None or not is_train_args(path):
+        name = method or _guess(path, settings)
+        return name, _load(name, path, settings)
+    task, config = recipe(path, settings)
+    name = "dpo" if task == "dpo" else "sft"
+    if method not in ("", name):
+        raise ConfigError(
+            f"{path}: its task_type is {task}, which is not --method {method}",
+            remedy="Leave --method out.",
+        )
+    return name, config
 
 
 def _load(method: str, path: Path | None, settings: list[str]) -> TrainingConfig:
