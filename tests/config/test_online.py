@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from luciola.config.ilql import IlqlConfig
 from luciola.config.load import from_mapping
 from luciola.config.online import GrpoConfig, OnlineConfig, PpoConfig, RlooConfig
 from luciola.errors import ConfigError
@@ -44,3 +45,8 @@ def test_what_judges_an_evaluation_asks_for_prompts(name: str, value: Any) -> No
 def test_settings_that_would_do_nothing_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_mapping(PpoConfig, {**GIVEN, **given})
+
+
+def test_heads_of_ilql_cannot_learn_at_a_multiple_of_nothing() -> None:
+    with pytest.raises(ConfigError, match="head_lr is a multiple of lr, which is 0"):
+        from_mapping(IlqlConfig, {"model": "m", "data": "d.jsonl", "lr": 0, "head_lr": 1e-4})

@@ -78,6 +78,9 @@ class IlqlConfig(TrainingConfig):
             raise SettingError(("decode_beta",), "must not be empty")
         if self.max_new_tokens >= self.max_length:
             raise SettingError(("max_new_tokens",), f"leaves no room in {self.max_length} tokens")
+        if self.head_lr and not self.lr:
+            remedy = "Give lr a small number."
+            raise SettingError(("head_lr",), "is a multiple of lr, which is 0", remedy=remedy)
         if self.patience:
             remedy = "Leave it out: the last weights are the result."
             raise SettingError(("patience",), "needs an evaluation loss", remedy=remedy)
