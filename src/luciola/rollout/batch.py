@@ -26,6 +26,7 @@ from luciola.models.quantization import is_quantised
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.rollout.cache import ROOM, Prefix, growing
 from luciola.rollout.steering import Steering
+from luciola.rollout.visible import Visible
 
 PREFILL_TOKENS = 1 << 15
 """Most tokens of one forward pass over prompts, padding included; bounds its memory."""
@@ -150,7 +151,8 @@ class PaddedBatch:
         self.forward = forward
         lengths = [len(prefix.ids) if prefix else 0 for prefix in prefixes]
         self.front, width = max(lengths), max(len(suffix) for suffix in suffixes)
-        self.bias = self._padding(lengths, [len(suffix) for suffix in suffixes], width)
+        padding = _padding(self.front, width, lengths, [len(suffix) for suffix in suffixes])
+        self.visible = Visible(padding.to(forward.device), forward.dtype)
         self.cache: Any = (
             growing(_stacked(prefixes, self.front), width + ROOM) if self.front else DynamicCache()
         )
@@ -158,15 +160,6 @@ class PaddedBatch:
         self.positions = torch.tensor(ends, device=forward.device)
         padded = [[0] * (width - len(suffix)) + list(suffix) for suffix in suffixes]
         self.logits = self._prefill(torch.tensor(padded, device=forward.device))
-
-    def _padding(self, prefixes: list[int], suffixes: list[int], width: int) -> Tensor:
-        """(B, 1, 1, front + width): -inf where a row has padding, else 0."""
-        slots = torch.arange(self.front + width)
-        first = torch.tensor([self.front - length for length in prefixes])[:, None]
-        second = torch.tensor([self.front + width - length for length in suffixes])[:, None]
-        padding = (slots < first) | ((slots >= self.front) & (slots < second))
-        bias = torch.zeros(padding.shape, dtype=self.forward.dtype)
-        return bias.masked_fill_(padding, -torch.inf)[:, None, None].to(self.forward.device)
 
     def _prefill(self, ids: Tensor) -> Tensor:
         """Run the prompts through the model, some columns at a time; returns the last logits."""
@@ -176,30 +169,17 @@ class PaddedBatch:
         positions = (self.positions[:, None] + offsets).clamp(min=0)
         for start in range(0, width, columns):
             end = min(start + columns, width)
-            logits, _ = self.forward(
-                ids[:, start:end], positions[:, start:end], self.cache, self._causal(start, end)
-            )
+            bias = self.visible.causal(self.front + start, self.front + end)
+            logits, _ = self.forward(ids[:, start:end], positions[:, start:end], self.cache, bias)
         if not self.front:
             self.cache = growing([(layer.keys, layer.values) for layer in self.cache.layers], ROOM)
         return logits
 
-    def _causal(self, start: int, end: int) -> Tensor:
-        """(B, 1, end - start, front + end): the padding's bias, and -inf for what comes later.
-
-        A padding token attends to itself alone, because a row of nothing but -inf would be nan.
-        """
-        slots = torch.arange(self.front + end, device=self.bias.device)
-        queries = torch.arange(self.front + start, self.front + end, device=self.bias.device)[
-            :, None
-        ]
-        bias = self.bias[..., : self.front + end].masked_fill(slots > queries, -torch.inf)
-        return bias.masked_fill(slots == queries, 0.0)
-
     def step(self, tokens: Tensor) -> None:
         """Append one token per row, (B,) int64, and compute the next logits."""
-        self.bias = torch.cat([self.bias, self.bias.new_zeros(len(tokens), 1, 1, 1)], -1)
+        self.visible.append()
         self.logits, _ = self.forward(
-            tokens[:, None], self.positions[:, None], self.cache, self.bias
+            tokens[:, None], self.positions[:, None], self.cache, self.visible.bias
         )
         self.positions = self.positions + 1
 
@@ -207,9 +187,17 @@ class PaddedBatch:
         """Keep only these rows; the finished ones are computed no further."""
         indices = torch.tensor(rows, device=self.positions.device)
         self.cache.batch_select_indices(indices)
-        self.bias, self.positions = self.bias[indices], self.positions[indices]
-        self.logits = self.logits[indices]
+        self.visible.select(indices)
+        self.positions, self.logits = self.positions[indices], self.logits[indices]
         return True
+
+
+def _padding(front: int, width: int, prefixes: list[int], suffixes: list[int]) -> Tensor:
+    """(B, front + width) bool: where rows with prefixes and suffixes so long have padding."""
+    slots = torch.arange(front + width)
+    first = torch.tensor([front - length for length in prefixes])[:, None]
+    second = torch.tensor([front + width - length for length in suffixes])[:, None]
+    return (slots < first) | ((slots >= front) & (slots < second))
 
 
 def _stacked(prefixes: Sequence[Prefix | None], front: int) -> list[tuple[Tensor, Tensor]]:
