@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_row_that_cannot_become_messages_leaves_the_old_file_as_it_was(tmp_pat
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"none/out\.jsonl cannot be written: No such file"):
         write_messages([Conversation(TALK)], tmp_path / "none" / "out.jsonl")
+
+
+def test_a_read_only_disk_is_named_though_nothing_can_be_removed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StorageError, match=r"out\.jsonl cannot be written: Read-only file"):
+        write_messages([Conversation(TALK)], tmp_path / "out.jsonl")
 
 
 def test_single_turns_train_each_answer_once_after_its_history() -> None:

@@ -117,6 +117,30 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
+def test_a_file_on_a_read_only_disk_is_named_though_nothing_can_be_removed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StorageError, match=r"x.html cannot be written: Read-only file system"):
+        write_atomically(tmp_path / "x.html", "page")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "x.html").mkdir()
+    with pytest.raises(StorageError, match=r"x.html cannot be written: Is a directory"):
+        write_atomically(tmp_path / "x.html", "page")
+    assert names(tmp_path) == ["x.html"]
+
+
+def test_the_folder_of_a_file_is_made(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "new" / "x.html", "page")
+    assert (tmp_path / "new" / "x.html").read_text() == "page"
+
+
 def test_a_folder_below_a_file_is_a_mistake_of_the_users(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

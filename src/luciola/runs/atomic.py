@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from luciola.errors import StorageError
@@ -18,7 +18,15 @@ from luciola.errors import StorageError
 WRITING = ".writing"
 REPLACED = ".replaced"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
+REFUSED = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+}
 # Libraries in Rust and C++ report a full disk in words only (safetensors, torch.save).
 FULL_IN_WORDS = (
     "No space left on device",
@@ -41,19 +49,22 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def replacing_file(final: Path, needed_bytes: int | None = None) -> Iterator[Path]:
-    """Yield the path of a file to write; at the end of the block it takes the place of `final`.
+    """Yield the path of a file to write; at the end of the block it takes the place of `final`,
+    whose folder is made if it is missing.
 
     Raises: StorageError as `replacing_folder` does.
     """
     temporary = _beside(final, WRITING)
     try:
         with storage_errors(final, needed_bytes):
+            final.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _flush(temporary, os.O_RDWR)
             temporary.replace(final)
             _flush_folder(final.parent)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -108,7 +119,7 @@ def storage_errors(path: Path, needed_bytes: int | None = None) -> Iterator[None
         if number in REFUSED:
             raise StorageError(
                 f"{path} cannot be written: {os.strerror(number)}",
-                remedy="Choose another folder with out=FOLDER.",
+                remedy="Choose another place with out=FOLDER or --out.",
             ) from error
         raise
 
