@@ -141,6 +141,13 @@ def test_data_without_any_usable_sample_are_refused(load: Load) -> None:
         load([])
 
 
+def test_a_file_without_samples_is_named(load: Load, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    with pytest.raises(DataError, match=r"empty\.jsonl: there are no samples"):
+        load(data=str(empty))
+
+
 def test_equal_rewards_are_told(load: Load) -> None:
     logs = load([{"prompt": "a", "output": "b", "reward": 0.1}] * 3)
     assert logs.rewards == [0, 0, 0]

@@ -81,7 +81,8 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
                 samples.append(kept)
                 rewards.append(dialogue.reward)
         sizes.append(len(samples) - before)
-    _check_some_are_left(len(samples), dropped, config.max_length)
+    named = "" if rows is not None else ", ".join(source.path for source in config.data)
+    _check_some_are_left(len(samples), dropped, config.max_length, named)
     weights = tuple(s.weight for s in config.data) if rows is None else (1.0,)
     return Logs(
         samples,
@@ -108,7 +109,7 @@ def _given(rows: Iterable[Any], name: str = "data") -> Iterator[tuple[Any, Origi
         yield row, Origin(name, index + 1)
 
 
-def _check_some_are_left(count: int, dropped: int, max_length: int) -> None:
+def _check_some_are_left(count: int, dropped: int, max_length: int, named: str) -> None:
     if count:
         return
     if dropped:
@@ -116,7 +117,11 @@ def _check_some_are_left(count: int, dropped: int, max_length: int) -> None:
             f"none of the {dropped:,} samples has an output within max_length={max_length}",
             remedy="Raise max_length, or set truncation=left.",
         )
-    raise DataError("the data hold no samples")
+    raise DataError(
+        "there are no samples",
+        path=named or "data",
+        remedy='A row is {"prompt": "…", "output": "…", "reward": 1.0}.',
+    )
 
 
 def _notes(

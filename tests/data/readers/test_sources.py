@@ -288,3 +288,8 @@ def test_rows_of_other_kinds_are_given_as_they_stand(jsonl: Write, tmp_path: Pat
         next(rows)
     with pytest.raises(DataError, match="no such file"):
         next(rows_of_file(str(tmp_path / "none.jsonl")))
+
+
+def test_a_folder_where_a_file_is_wanted_is_called_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder, and a file is wanted"):
+        next(rows_of_file(str(tmp_path)))

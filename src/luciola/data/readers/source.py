@@ -106,6 +106,8 @@ def rows_of_file(source: str) -> Iterator[Record]:
 
 
 def _rows(path: Path) -> Rows:
+    if path.is_dir():
+        raise DataError("is a folder, and a file is wanted", path=path, remedy="Name a file in it.")
     rows = FILES.get(Path(path.name.removesuffix(".gz")).suffix.lower())
     if rows is None or (path.suffix == ".gz" and rows is not json_rows):
         raise DataError(
