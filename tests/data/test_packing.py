@@ -15,6 +15,7 @@ from luciola.data.packing import (
     Piece,
     best_fit_decreasing,
     best_fit_decreasing_split,
+    best_fit_whole,
     blocks,
     join,
     split_long,
@@ -149,3 +150,10 @@ def test_a_short_last_block_can_be_dropped_but_never_the_only_one() -> None:
     assert masks == [[False, True], [False, True], [False]]
     assert [len(block) for block in blocks(samples, 2, keep_rest=False)] == [2, 2]
     assert [len(block) for block in blocks(samples, 9, keep_rest=False)] == [5]
+
+
+def test_what_is_too_long_is_alone_and_makes_no_room_for_others() -> None:
+    """Two of 50 do not share a bin because a third item has 100; with no room each is alone."""
+    assert best_fit_whole([50, 100, 50], 60) == [[1], [0], [2]]
+    assert best_fit_whole([30, 100, 30], 60) == [[1], [0, 2]]
+    assert best_fit_whole([1, 2], 0) == [[0], [1]]

@@ -248,6 +248,10 @@ def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
     assert "Python code of its own" in capsys.readouterr().err
     main([*ask, "--trust-remote-code"])
     assert "Python code of its own" not in capsys.readouterr().err
+    judge = ["sql", "eval", str(shop), "--pairs", f"{tmp_path}/pairs.jsonl", *ask[4:]]
+    assert main(judge) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    assert main([*judge, "--trust-remote-code"]) == 0, capsys.readouterr().err
 
 
 def test_the_call_of_trlx_takes_it_where_trlx_gave_it(spelt: Path, tmp_path: Path) -> None:

@@ -18,7 +18,15 @@ FAILURES_SHOWN = 5
 
 
 def score_model(
-    database: str, pairs: str, model: str, *, out: str, timeout: float, device: str, limit: int
+    database: str,
+    pairs: str,
+    model: str,
+    *,
+    out: str,
+    timeout: float,
+    device: str,
+    limit: int,
+    trust_remote_code: bool = False,
 ) -> str:
     """Let a model answer, judge it, and say what came of it."""
     from luciola.cli.output import check_places
@@ -27,7 +35,7 @@ def score_model(
 
     check_places(out)
     chosen, databases = _read(database, pairs, limit)
-    writer = Writer(model, device=device, progress=_progress)
+    writer = Writer(model, device=device, progress=_progress, trust_remote_code=trust_remote_code)
     evaluation = evaluate_model(writer, chosen, databases, workers=_workers(), timeout_s=timeout)
     if out:
         write_predictions(Path(out), chosen, evaluation)

@@ -40,6 +40,9 @@ Timeout = Annotated[
     float, typer.Option("--timeout", min=0.01, help="Seconds that one query may run.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
+]
 
 
 @app.callback()
@@ -117,9 +120,7 @@ def ask(
     model: Model = "",
     timeout: Timeout = 5.0,
     device: Device = "auto",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Answer a question about a database: the SQL, its result, and how long it took."""
     from luciola.cli.questions import answer_all, answer_one
@@ -168,6 +169,7 @@ def evaluate(
     out: Annotated[str, typer.Option("--out", help="Write every answer here, as JSONL.")] = "",
     timeout: Timeout = 5.0,
     device: Device = "auto",
+    trust_remote_code: TrustRemoteCode = False,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first so many pairs.")] = 0,
     gold: Annotated[
         str, typer.Option("--gold", help="Gold file: SQL, a tab and the database's name a line.")
@@ -231,7 +233,14 @@ def evaluate(
         check_model(model)
         typer.echo(
             score_model(
-                database, pairs, model, out=out, timeout=timeout, device=device, limit=limit
+                database,
+                pairs,
+                model,
+                out=out,
+                timeout=timeout,
+                device=device,
+                limit=limit,
+                trust_remote_code=trust_remote_code,
             )
         )
 
