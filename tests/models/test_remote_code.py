@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from luciola.cli.main import main
-from luciola.errors import ModelError
+from luciola.errors import ConfigError, ModelError
 from luciola.models.load import load_model
 from luciola.models.save import save_model
+from luciola.specialist.counting import counter
 from support import build_tokenizer, write_chats, write_model, write_shop
 
 CODE = """
@@ -207,6 +208,17 @@ from transformers import PreTrainedTokenizerFast
 class OwnTokenizer(PreTrainedTokenizerFast):
     pass
 """
+DOUBLE = """    def encode(self, *texts, **settings):
+        return super().encode(*texts, **settings) * 2"""
+GRID = """
+questions: {folder}/questions.jsonl
+databases: {folder}/database
+models: [{{model: {model}}}]
+out: {folder}/study
+max_tokens: 2
+device: cpu
+grids: [{{representations: [CR_P]}}]
+"""
 
 
 @pytest.fixture
@@ -252,6 +264,44 @@ def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
     assert main(judge) == 1
     assert "Python code of its own" in capsys.readouterr().err
     assert main([*judge, "--trust-remote-code"]) == 0, capsys.readouterr().err
+
+
+def test_prompts_are_counted_and_answered_with_such_a_model_when_asked(
+    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tokenizer's own class counts twice as many tokens as its file says there are."""
+    code = TOKENIZER.replace("    pass", DOUBLE)
+    (spelt / "tokenization_own.py").write_text(code)
+    row = {"prompt": "a", "db_id": "shop"}
+    (tmp_path / "prompts.jsonl").write_text(json.dumps(row) + "\n")
+    answer = ["sql", "answer", "--prompts", f"{tmp_path}/prompts.jsonl", "--model", str(spelt)]
+    answer += ["--out", f"{tmp_path}/out.sql", "--max-tokens", "2", "--device", "cpu"]
+    assert main(answer) == 1
+    assert "add --trust-remote-code" in capsys.readouterr().err
+    assert main([*answer, "--trust-remote-code"]) == 0, capsys.readouterr().err
+    at_a_server = [*answer[:4], "--endpoint", "http://localhost:1", "--name", "x", *answer[6:]]
+    assert main([*at_a_server, "--trust-remote-code"]) == 2
+    assert "--trust-remote-code goes with --model" in capsys.readouterr().err
+    text = "SELECT name"
+    assert counter(str(spelt), trust_remote_code=True)(text) == 2 * counter(str(spelt))(text)
+    (spelt / "tokenizer.json").rename(spelt / "own.json")
+    with pytest.raises(ConfigError, match="there is no tokenizer"):
+        counter(str(spelt))
+
+
+def test_a_study_asks_such_a_model_when_told(
+    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "database/shop").mkdir(parents=True)
+    write_shop(tmp_path / "database/shop/shop.sqlite")
+    row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM product"}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n")
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(GRID.format(folder=tmp_path, model=spelt))
+    assert main(["sql", "ablate", str(grid)]) == 1
+    assert "Python code of its own" in capsys.readouterr().err
+    trusted = "models=[{model: " + f"{spelt}, trust_remote_code: true" + "}]"
+    assert main(["sql", "ablate", str(grid), trusted]) == 0, capsys.readouterr().err
 
 
 def test_the_call_of_trlx_takes_it_where_trlx_gave_it(spelt: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ AT_A_SERVER = {
     "--adapter": "A server has its own adapters, under names of their own: give that as --name.",
     "--raw": "To a server, say --completions: it then goes on from the prompt.",
     "--chat": "A server is asked in a chat anyway: leave --chat out.",
+    "--trust-remote-code": "A server runs its models itself: leave --trust-remote-code out.",
 }
 """What to do instead of a flag that only means something for a model on this machine."""
 
@@ -43,6 +44,10 @@ def answer(
         ),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option("--trust-remote-code", help="With --model: run Python code that it brings."),
+    ] = False,
     endpoint: Annotated[
         str, typer.Option("--endpoint", help="OpenAI-compatible server, e.g. http://HOST:8000/v1.")
     ] = "",
@@ -113,6 +118,7 @@ def answer(
         name,
         adapter=adapter,
         raw=raw,
+        trust_remote_code=trust_remote_code,
         completions=completions,
         votes=votes,
         databases=databases,
@@ -141,7 +147,14 @@ def answer(
     else:
         from luciola.specialist.local import LocalModel
 
-        asked = LocalModel(model, device=device, adapter=adapter or None, raw=raw, cache=place)
+        asked = LocalModel(
+            model,
+            device=device,
+            adapter=adapter or None,
+            raw=raw,
+            cache=place,
+            trust_remote_code=trust_remote_code,
+        )
         goes_on = asked.raw
     sampling = Sampling(votes, heat, top_p, max_tokens, ENDS if goes_on else (), seed)
     began = time.perf_counter()
@@ -164,6 +177,7 @@ def _check_one_model(
     *,
     adapter: str,
     raw: bool | None,
+    trust_remote_code: bool,
     completions: bool,
     votes: int,
     databases: str,
@@ -176,7 +190,12 @@ def _check_one_model(
         )
     if bool(endpoint) != bool(name):
         raise ConfigError("--endpoint URL and --name NAME belong together")
-    flags = {"--adapter": adapter, "--raw": raw, "--chat": raw is False}
+    flags = {
+        "--adapter": adapter,
+        "--raw": raw,
+        "--chat": raw is False,
+        "--trust-remote-code": trust_remote_code,
+    }
     elsewhere = [flag for flag, given in flags.items() if given]
     if endpoint and elsewhere:
         raise ConfigError(

@@ -77,6 +77,10 @@ def prompts(
     tokenizer: Annotated[
         str, typer.Option("--tokenizer", help="Count with this model's, or a tiktoken encoding.")
     ] = "",
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option("--trust-remote-code", help="Run Python code that --tokenizer brings."),
+    ] = False,
     max_tokens: Annotated[
         int, typer.Option("--max-tokens", min=0, help="Prompt and answer; 0: no limit.")
     ] = 0,
@@ -110,7 +114,7 @@ def prompts(
         organization=organization_of(organization or "DAIL_O"),
         shots=(9 if shots is None else shots) if pool else 0,
         threshold=threshold,
-        budget=_budget(tokenizer, max_tokens, max_answer_tokens),
+        budget=_budget(tokenizer, max_tokens, max_answer_tokens, trusted=trust_remote_code),
         cross_domain=cross_domain,
     )
     opened = [open_dataset(questions)]
@@ -192,7 +196,7 @@ def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
             typer.echo(f"{db_id}: tables.json names what the database lacks: {named}", err=True)
 
 
-def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
+def _budget(tokenizer: str, limit: int, answer: int, *, trusted: bool) -> Budget | None:
     from luciola.specialist.counting import counter
     from luciola.sql.dail.organization import Budget
 
@@ -201,7 +205,8 @@ def _budget(tokenizer: str, limit: int, answer: int) -> Budget | None:
             "a token budget needs both --tokenizer and --max-tokens",
             remedy="E.g. --tokenizer cl100k_base --max-tokens 4096.",
         )
-    return Budget(counter(tokenizer), limit, answer) if limit else None
+    count = counter(tokenizer, trust_remote_code=trusted) if limit else None
+    return Budget(count, limit, answer) if count else None
 
 
 def _compare(similarity: str, embeddings: str) -> Compare:

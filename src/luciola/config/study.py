@@ -37,6 +37,8 @@ class StudyModel:
     """Of its own representation, where a grid says nothing else."""
     rule: bool | None = None
     """Of its own representation, where a grid says nothing else."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model, or with the tokenizer that counts for it."""
     context: CountOrZero = 0
     """Tokens of prompt and answer; 0: as the model's folder says, without limit for an endpoint."""
 

@@ -62,6 +62,7 @@ class LocalModel:
             a prompt ends in, it is asked without that.
         batch: answers under way at a time; None: as many as the device holds.
         cache: file in which answers are kept; what is there is not computed again.
+        trust_remote_code: run Python code that comes with the model.
 
     Raises: ModelError if the model cannot be loaded.
     """
@@ -75,6 +76,7 @@ class LocalModel:
         raw: bool | None = None,
         batch: int | None = None,
         cache: Path | None = None,
+        trust_remote_code: bool = False,
     ) -> None:
         self.name = f"{model} with {adapter}" if adapter else str(model)
         self.expertise = Expertise.load(str(adapter or model))
@@ -82,12 +84,13 @@ class LocalModel:
         self.cache = AnswerCache(cache) if cache else None
         form = f"raw={self.raw}" + " stripped" * self.expertise.strip_suffix
         self._place = " ".join([_version(model), _version(adapter) if adapter else "", form])
-        place = best_device(device)
+        place, trusted = best_device(device), trust_remote_code
         folder = resolve(adapter).path if adapter else None
         own = folder is not None and any(folder.glob("tokenizer*"))  # it may know new tokens
-        self.tokenizer = load_tokenizer(folder if own and folder else model)
+        spelt = folder if own and folder else model
+        self.tokenizer = load_tokenizer(spelt, trust_remote_code=trusted)
         self.renderer = Renderer(self.tokenizer)
-        loaded: Any = load_for_answers(str(model), place, adapter=folder)
+        loaded: Any = load_for_answers(str(model), place, adapter=folder, trust_remote_code=trusted)
         self.context = context_length(loaded)
         self.rows = batch or ROWS[place.type]
         self.tokens = _tokens_that_fit(loaded, place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-SUFFIXES = (".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model", ".txt")
-"""Of a model's files that decide what it answers: weights, settings, tokenizer and template."""
+SUFFIXES = (".safetensors", ".bin", ".gguf", ".json", ".jinja", ".model", ".txt", ".py")
+"""Of a model's files that decide what it answers: weights, settings, tokenizer, template, code."""
 
 
 def of_model(path: Path) -> str:

@@ -59,7 +59,13 @@ def open_model(model: StudyModel, config: StudyConfig) -> LanguageModel:
     if not model.url:
         from luciola.specialist.local import LocalModel
 
-        return LocalModel(model.model, raw=model.raw, device=config.device, cache=kept)
+        return LocalModel(
+            model.model,
+            raw=model.raw,
+            device=config.device,
+            cache=kept,
+            trust_remote_code=model.trust_remote_code,
+        )
     from luciola.sql.asking.endpoint import Endpoint
 
     return Endpoint(
@@ -89,12 +95,12 @@ def check_available(model: StudyModel) -> None:
     from luciola.models.load import base_source, load_config, load_tokenizer
     from luciola.specialist.local import check_template
 
-    base = base_source(model.model)
+    base, trusted = base_source(model.model), model.trust_remote_code
     if not base.is_local:
-        load_config(base)
+        load_config(base, trust_remote_code=trusted)
     elif not base.gguf_file:
         check_folder(base.path)
-    tokenizer = load_tokenizer(model.model)
+    tokenizer = load_tokenizer(model.model, trust_remote_code=trusted)
     if not model.raw:
         check_template(tokenizer, model.model)
 
@@ -129,23 +135,25 @@ def _budget(model: StudyModel, answer: int) -> Budget | None:
     """Tokens that the model has for a prompt and its answer."""
     from luciola.specialist.counting import counter
 
-    counted_by, context = model.tokenizer, model.context
+    counted_by, context, trusted = model.tokenizer, model.context, model.trust_remote_code
     if not model.url:
         folder, own = _folder_and_context(model.model)
-        counted_by = counted_by or folder
+        own_code = trusted and Path(folder).is_dir()
+        readable = own_code or (Path(folder) / "tokenizer.json").is_file()
+        counted_by = counted_by or (folder if readable else "")
         context = min(filter(None, (context, own)), default=0)
     if not counted_by or not context:
         return None
-    return Budget(counter(counted_by), context, answer + (0 if model.raw else TEMPLATE_ROOM))
+    count = counter(counted_by, trust_remote_code=trusted)
+    return Budget(count, context, answer + (0 if model.raw else TEMPLATE_ROOM))
 
 
 def _folder_and_context(name: str) -> tuple[str, int]:
-    """Where a local model's tokenizer is, "" where it has no file of its own, and its context."""
+    """Where a local model is, and its context."""
     from luciola.models.source import resolve
 
     folder = Path(resolve(name).location)
-    counter = str(folder) if (folder / "tokenizer.json").is_file() else ""
-    return counter, _context(folder)
+    return str(folder), _context(folder)
 
 
 def _context(folder: Path) -> int:
