@@ -28,6 +28,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+FRESH = "--fresh (in Python: fresh=True)"
+"""How remedies call what begins a run again, on the command line and in the Python calls."""
+
 
 class LuciolaError(Exception):
     """A mistake or limit that the user can act on.

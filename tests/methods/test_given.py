@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import luciola
-from luciola.errors import DataError
+from luciola.errors import DataError, StorageError
 from luciola.methods.given import are_rows, named_objects, named_rows
 from luciola.training.loop import Loop
 from support import write_model
@@ -86,3 +87,30 @@ def test_a_run_does_not_go_on_with_other_prompts(
     prompts.write_text("one\nthree\n")
     with pytest.raises(DataError, match="the prompts have changed since this run began"):
         luciola.rloo(prompts="prompts.txt", **given)
+    fresh = luciola.rloo(prompts="prompts.txt", fresh=True, **given)
+    assert fresh.ending == "finished"
+
+
+def test_a_run_of_an_older_version_goes_on_and_one_that_lacks_more_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checkpoints did not always say which prompts they were made with."""
+    given = {"model": str(write_model(tmp_path / "model")), "reward": short, "out": "run"}
+    given |= {**SETTINGS, "iterations": 2, "save_every": 1}
+
+    def interrupted(self: Any) -> None:
+        self._save()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Loop, "_save_if_due", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            luciola.rloo(prompts=["one", "two"], **given)
+    (file,) = Path("run/checkpoints").glob("*/method.pt")
+    state = torch.load(file, weights_only=True)
+    del state["data"]
+    torch.save({k: v for k, v in state.items() if k != "moments"}, file)
+    with pytest.raises(StorageError, match=r"step-000001: another version .* lacks 'moments'"):
+        luciola.rloo(prompts=["one", "two"], **given)
+    torch.save(state, file)
+    assert luciola.rloo(prompts=["one", "two"], **given).ending == "finished"

@@ -91,6 +91,8 @@ def test_the_same_command_says_that_the_run_has_finished(model_folder: Path, cha
     assert first.folder.parent == Path("runs")
     assert second.figures["loss"] == first.figures["loss"]
     assert second.figures["ending"] == "finished"
+    assert "--fresh (in Python: fresh=True)" in second.text
+    assert luciola.sft(**settings, fresh=True).ending == "finished"
 
 
 def test_a_damaged_report_of_a_finished_run_is_named(model_folder: Path, chats: Path) -> None:

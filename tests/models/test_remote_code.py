@@ -175,7 +175,7 @@ def test_a_reward_model_trains_with_such_a_classifier_and_scores_when_asked(
     policy += [f"reward=model:{tmp_path}/run", f"out={tmp_path}/ppo"]
     assert main(policy) == 1
     assert "Python code of its own" in capsys.readouterr().err
-    assert main([*policy, "trust_remote_code=true", "--fresh"]) == 0, capsys.readouterr().err
+    assert main([*policy, "trust_remote_code=true"]) == 0, capsys.readouterr().err
 
 
 def test_an_adapter_over_such_a_model_is_merged_with_its_code(

@@ -36,7 +36,8 @@ def test_the_same_recipe_finds_its_own_folder_and_goes_on() -> None:
 
 
 def test_another_recipe_is_refused_with_the_names_of_what_differs() -> None:
-    RunFolder.open("here", "", RECIPE).close()
+    with RunFolder.open("here", "", RECIPE) as run:
+        run.log(1, {"loss": 2.0})
     other = {**RECIPE, "lr": 1e-4, "lora": {"r": 4, "targets": ("q", "v")}}
     with pytest.raises(ConfigError) as caught:
         RunFolder.open("here", "", other)
@@ -44,8 +45,27 @@ def test_another_recipe_is_refused_with_the_names_of_what_differs() -> None:
         "here holds a run with another recipe; it differs in lora.r, lr"
     )
     assert "out=FOLDER" in str(caught.value.remedy)
-    assert "--fresh" in str(caught.value.remedy)
+    assert "--fresh (in Python: fresh=True)" in str(caught.value.remedy)
     RunFolder.open("here", "", RECIPE).close()  # the refusal let go of the lock
+
+
+def test_a_run_that_never_made_a_step_makes_way_for_its_correction() -> None:
+    """Refused while its model was loaded; figures of step 0 tell of the untrained model."""
+    with RunFolder.open("here", "", {**RECIPE, "model": "typo"}) as run:
+        run.log(0, {"eval/score": 1.0})
+        (run.path / "trace.jsonl").touch()
+    with RunFolder.open("here", "", RECIPE) as run:
+        assert run.recipe()["model"] == "m"
+        assert run.metrics() == []
+        assert not (run.path / "trace.jsonl").exists()
+
+
+@pytest.mark.parametrize("saved", ["checkpoints/step-000001", "model"])
+def test_what_a_run_saved_is_kept_from_another_recipe(saved: str) -> None:
+    with RunFolder.open("here", "", RECIPE) as run:
+        (run.path / saved).mkdir(parents=True)
+    with pytest.raises(ConfigError, match="holds a run with another recipe"):
+        RunFolder.open("here", "", {**RECIPE, "lr": 1.0})
 
 
 def test_fresh_begins_again_and_keeps_nothing() -> None:

@@ -167,15 +167,18 @@ def answer_logprobs(policy: nn.Module, batch: ComparisonBatch) -> Tensor:
     return tokens.new_zeros(len(batch.counts)).index_add(0, owner, tokens)
 
 
-def dpo(**settings: Any) -> Result:
+def dpo(*, fresh: bool = False, **settings: Any) -> Result:
     """Train a model on comparisons; the settings are those of `DpoConfig`, e.g. `dpo(model=M,
     data="pairs.jsonl")`.
+
+    Args:
+        fresh: begin again where the folder holds a run.
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     from luciola.config.load import from_mapping
 
-    return run(from_mapping(DpoConfig, settings), show=False)
+    return run(from_mapping(DpoConfig, settings), fresh=fresh, show=False)
 
 
 def run(

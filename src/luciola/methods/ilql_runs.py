@@ -43,6 +43,7 @@ def ilql(
     eval_prompts: Any = "",
     metric: Any = "",
     reward: Any = (),
+    fresh: bool = False,
     show: bool = False,
     **settings: Any,
 ) -> Result:
@@ -53,6 +54,7 @@ def ilql(
         data: as in a recipe, or a list of rows: [{"prompt": …, "output": …, "reward": …}, …].
         eval_prompts: as in a recipe, or a list of texts or rows.
         metric, reward: as in a recipe, or functions.
+        fresh: begin again where the folder holds a run.
         show: progress on the terminal.
 
     Raises: LuciolaError saying what was seen, where, and what to do.
@@ -67,6 +69,7 @@ def ilql(
     }
     return run(
         from_mapping(IlqlConfig, {**settings, **named}),
+        fresh=fresh,
         show=show,
         rows=data if are_rows(data) else None,
         eval_prompts=eval_prompts,

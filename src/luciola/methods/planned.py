@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from luciola.data.rows import Row
-from luciola.errors import DataError
+from luciola.errors import FRESH, DataError
 from luciola.methods.base import Plain
 from luciola.methods.stream import halved
 from luciola.training.step import MicroBatchTooLargeError, release_memory
@@ -142,7 +142,7 @@ def data_changed(name: str) -> DataError:
     """The error for a run that would go on with other data than it began with."""
     return DataError(
         f"the {name} have changed since this run began",
-        remedy="Put the old data back to go on, or begin again with --fresh.",
+        remedy=f"Put the old data back to go on, or begin again with {FRESH}.",
     )
 
 

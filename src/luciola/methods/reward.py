@@ -70,15 +70,18 @@ class Reward(Comparing):
         }
 
 
-def reward_model(**settings: Any) -> Result:
+def reward_model(*, fresh: bool = False, **settings: Any) -> Result:
     """Train a reward model; the settings are those of `RewardConfig`, e.g. `reward_model(model=M,
     data="pairs.jsonl")`.
+
+    Args:
+        fresh: begin again where the folder holds a run.
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     from luciola.config.load import from_mapping
 
-    return run(from_mapping(RewardConfig, settings), show=False)
+    return run(from_mapping(RewardConfig, settings), fresh=fresh, show=False)
 
 
 def run(

@@ -9,6 +9,7 @@ import torch
 
 from luciola.config.training import TrainingConfig
 from luciola.config.write import as_mapping, to_yaml
+from luciola.errors import FRESH
 from luciola.methods.capacity import explained
 from luciola.methods.concluding import conclude
 from luciola.methods.job import Job, Result
@@ -47,7 +48,7 @@ def conduct(
         if world.any(folder.finished):
             text = (
                 f"this run has finished already: {folder.model}\n"
-                "  → Give another out=FOLDER, or --fresh to train again."
+                f"  → Give another out=FOLDER, or {FRESH} to train again."
             )
             return Result(folder.path, folder.model, "finished before", folder.report(), text)
         return carry_out(config, build(world, folder), world, folder, show=show)

@@ -133,15 +133,18 @@ class Sft(Planned):
         return some_of(str(samples[i].origin) for batch in batches for i in batch.examples)
 
 
-def sft(**settings: Any) -> Result:
+def sft(*, fresh: bool = False, **settings: Any) -> Result:
     """Fine-tune a model; the settings are those of `SftConfig`, e.g. `sft(model=M,
     data="a.jsonl")`.
+
+    Args:
+        fresh: begin again where the folder holds a run.
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     from luciola.config.load import from_mapping
 
-    return run(from_mapping(SftConfig, settings), show=False)
+    return run(from_mapping(SftConfig, settings), fresh=fresh, show=False)
 
 
 def run(

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from luciola.errors import ConfigError, DataError
+from luciola.errors import FRESH, ConfigError, DataError
 from luciola.runs.atomic import clear_leftovers, is_leftover, storage_errors, write_atomically
 from luciola.runs.lock import Lock
 from luciola.runs.metrics import Metrics, Row
@@ -62,6 +62,9 @@ class RunFolder:
     ) -> RunFolder:
         """Make the folder, or find the run that was begun with this recipe, and lock it.
 
+        What another recipe left there before its first step, as where its model could not be
+        loaded, makes way.
+
         Args:
             out: the folder; empty for `runs/NAME`.
             recipe: complete, as resolved.
@@ -102,9 +105,16 @@ class RunFolder:
             raise DataError(
                 f"it cannot be read ({error})",
                 path=self.path / REPORT,
-                remedy="--fresh trains again; model/ beside it is as the run left it.",
+                remedy=f"{FRESH} trains again; model/ beside it is as the run left it.",
             ) from None
         return figures
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step was made, or anything was saved: what would be lost if it began again."""
+        saved = self.finished or self.model.exists()
+        saved = saved or (self.checkpoints.is_dir() and any(self.checkpoints.iterdir()))
+        return saved or any(row["step"] > 0 for row in self.metrics())
 
     def recipe(self) -> dict[str, Any]:
         """The recipe that the run was begun with; empty before there is one."""
@@ -158,10 +168,12 @@ class RunFolder:
             self._empty()
         before = self.recipe()
         differing = difference(before, recipe) if before else []
-        if differing:
+        if differing and not self.has_work:
+            self._empty()
+        elif differing:
             raise ConfigError(
                 f"{self.path} holds a run with another recipe; it differs in {_listed(differing)}",
-                remedy="Choose another folder with out=FOLDER, or begin again here with --fresh.",
+                remedy=f"Choose another folder with out=FOLDER, or begin again here with {FRESH}.",
             )
         write_atomically(self.path / RECIPE, text or _yaml(recipe))
 

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from luciola.errors import StorageError
+from luciola.errors import FRESH, StorageError
 from luciola.runs.atomic import replacing_folder
 
 _NAME = re.compile(r"step-(\d{6,})$")
@@ -121,8 +121,16 @@ def load(path: Path) -> Checkpoint:
     except Exception as error:  # damaged bytes raise anything, from EOFError to UnpicklingError
         raise StorageError(
             f"{path}: this checkpoint cannot be read ({error})",
-            remedy="Delete this folder to go on from the one before, or start anew with --fresh.",
+            remedy=f"Delete this folder to go on from the one before, or begin again with {FRESH}.",
         ) from error
+
+
+def of_another_version(path: Path, missing: str) -> StorageError:
+    """The error for a checkpoint without an entry that this version goes on from."""
+    return StorageError(
+        f"{path}: another version of Luciola wrote this checkpoint, which lacks {missing}",
+        remedy=f"Finish this run with that version, or begin again with {FRESH}.",
+    )
 
 
 def restore(values: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter]) -> None:

@@ -76,9 +76,11 @@ class Keeper:
             "scaler": {} if self.scaler is None else self.scaler.state_dict(),
         }
 
-    def restored(self) -> Checkpoint | None:
-        """Weights, optimizer, average and scale are again those of the newest checkpoint, which
-        holds the rest; None where there is none.
+    def restored(self, method: Method[Any]) -> Checkpoint | None:
+        """Weights, optimizer, average, scale and method are again those of the newest checkpoint;
+        None where there is none.
+
+        Raises: StorageError where it cannot be read, or another version of Luciola wrote it.
         """
         found = None if self.folder is None else checkpoint.latest(self.folder)
         if found is None:
@@ -90,4 +92,8 @@ class Keeper:
             self.scaler.load_state_dict(saved.state["scaler"])
         if self.average is not None:
             self.average.restore(saved.average, saved.state["average_steps"])
+        try:
+            method.load_state_dict(saved.method)
+        except KeyError as error:
+            raise checkpoint.of_another_version(found, str(error)) from error
         return saved

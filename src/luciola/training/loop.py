@@ -236,12 +236,11 @@ class Loop(Generic[B]):
         self.keeper.save(counters.step, self.method, vars(counters), self.settings.keep)
 
     def _resume(self) -> None:
-        saved = self.keeper.restored()
+        saved = self.keeper.restored(self.method)
         if saved is None:
             self.log.forget_after(0)
             return
         self.counters = Counters(**saved.state["loop"])
-        self.method.load_state_dict(saved.method)
         if self.world.is_main:
             self.log.forget_after(saved.step)
             self.log.note(f"going on from step {saved.step} of {self.settings.total_steps}")

@@ -227,7 +227,8 @@ class Online(Plain):
 
         Raises: DataError if the prompts are not those that the run began with.
         """
-        if state["data"] != fingerprint(self.collector.prompts):
+        begun_with = state.get("data")  # older checkpoints do not say
+        if begun_with is not None and begun_with != fingerprint(self.collector.prompts):
             raise data_changed("prompts")
         self.iteration, self.position = state["iteration"], state["position"]
         self.step = state["step"]

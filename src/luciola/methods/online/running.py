@@ -56,7 +56,7 @@ def entry(method: str) -> Callable[..., Result]:
     """The Python call of a method: `ppo(model=M, prompts=P, reward=R, ...)`.
 
     Prompts may be a list of texts or rows, the reward and the metric functions, instead of what a
-    recipe would name.
+    recipe would name. With `fresh=True` a run begins again where its folder holds one.
     """
 
     def call(
@@ -65,6 +65,7 @@ def entry(method: str) -> Callable[..., Result]:
         reward: Any,
         eval_prompts: Any = "",
         metric: Any = "",
+        fresh: bool = False,
         show: bool = False,
         **settings: Any,
     ) -> Result:
@@ -80,6 +81,7 @@ def entry(method: str) -> Callable[..., Result]:
         config = from_mapping(CLASSES[method], {**settings, **named})
         return run(
             config,
+            fresh=fresh,
             show=show,
             prompts=prompts,
             reward=reward,
