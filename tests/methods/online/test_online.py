@@ -346,8 +346,9 @@ def test_evaluations_stand_in_the_report(model: str) -> None:
     report = json.loads((run.folder / "report.json").read_text())
     assert [one["step"] for one in report["evaluations"]] == [0, 8, 16, 24, 32]
     first = report["evaluations"][0]
-    assert {"score", "vowels", "score/count_e", "score/length"} <= set(first)
-    assert first["score"] == pytest.approx(first["score/count_e"] + first["score/length"])
+    assert {"score", "vowels", "component/count_e", "component/length"} <= set(first)
+    parts = first["component/count_e"] + first["component/length"]
+    assert first["score"] == pytest.approx(parts)
     assert first["length"] > 2, "of the answer in tokens, and not the reward of that name"
     assert "## Where the time went" in (run.folder / "report.md").read_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from luciola.config.online import GrpoConfig
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.experience import Experience, Rollout, by_token
-from luciola.methods.online.scores import shaped_scores
+from luciola.methods.online.scores import rollout_figures, shaped_scores
 from luciola.objectives.moments import RunningMoments
 
 
@@ -52,6 +53,18 @@ def test_scores_are_divided_by_the_deviation_of_all_so_far() -> None:
     assert first.tolist() == pytest.approx([1 / 2**0.5, 3 / 2**0.5])
     second, _ = shaped_scores(scored(5.0), recipe, moments)
     assert second.tolist() == pytest.approx([2.5])
+
+
+def test_a_reward_may_be_called_like_a_figure() -> None:
+    """Answers of 1 and 3; the rewards called mean and std gave 10 and 20 to each."""
+    made = scored(1.0, 3.0)
+    parts = {"mean": 10.0, "std": 20.0}
+    made = Experience.of([replace(one, parts=parts) for one in made.rollouts])
+    made.columns["entropies"] = made.columns["sampled"] = made.columns["logprobs"]
+    figures = rollout_figures(made, torch.tensor([1.0, 3.0]))
+    assert figures["score/mean"] == 2.0
+    assert figures["score/std"] == pytest.approx(2**0.5)
+    assert (figures["component/mean"], figures["component/std"]) == (10.0, 20.0)
 
 
 @pytest.mark.parametrize("score", [4.0, (1.0, 3.0)])

@@ -42,7 +42,8 @@ class Evaluation:
         asked = [Asked(i, i, seed(self.run_seed, "evaluation", i)) for i in share]
         made = self.rollouts.make(self.prompts, asked, version=version, answers=1)
         everyone = sorted(self.world.gather(made), key=lambda one: one.index)
-        parts = {f"score/{name}": [o.parts[name] for o in everyone] for name in everyone[0].parts}
+        names = everyone[0].parts
+        parts = {f"component/{name}": [one.parts[name] for one in everyone] for name in names}
         columns = {
             "score": [one.total_score for one in everyone],
             "length": [float(len(one.ids)) for one in everyone],

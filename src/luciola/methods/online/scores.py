@@ -61,5 +61,5 @@ def rollout_figures(experience: Experience, scores: Tensor) -> dict[str, float]:
     if len(parts) > 1:
         for name in parts:
             values = [one.parts[name] for one in experience.rollouts]
-            figures[f"score/{name}"] = sum(values) / len(values)
+            figures[f"component/{name}"] = sum(values) / len(values)
     return figures
