@@ -85,7 +85,7 @@ def reward(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -
 
     luciola train reward model=smollm2-135m data=preferences.jsonl
     """
-    config = _comparisons(RewardConfig, words or [])
+    config = _comparisons(RewardConfig, *_split(words, "reward"))
     from luciola.methods.reward import run
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
@@ -104,7 +104,7 @@ def dpo(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> N
     if path and _is_train_args(path):
         _train_args(path, overrides, task="dpo", dry_run=dry_run, fresh=fresh)
         return
-    config = _comparisons(DpoConfig, words or [])
+    config = _comparisons(DpoConfig, path, overrides)
     from luciola.methods.dpo import run
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
@@ -121,13 +121,29 @@ def ilql(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> 
     """
     from luciola.config.load import load
 
-    path, overrides = split_words(words or [])
+    path, overrides = _split(words, "ilql")
     config = load(IlqlConfig, path, overrides)
     check_data([source for source in config.data if not names_object(source.path)])
     check_model(config.model)
     from luciola.methods.ilql_runs import run
 
     tell(run(config, dry_run=dry_run, fresh=fresh))
+
+
+def _split(words: list[str] | None, method: str) -> tuple[Path | None, list[str]]:
+    """The recipe's file and settings, for a method that Firefly does not have.
+
+    Raises: ConfigError where the file is one of Firefly's.
+    """
+    path, overrides = split_words(words or [])
+    if path and _is_train_args(path):
+        raise ConfigError(
+            f"{path} is a train_args file of Firefly, and those are for sft, pretrain and dpo, "
+            f"not for {method}",
+            remedy=f"luciola train sft {path} runs it, whatever its task_type; write a recipe of "
+            f"your own for {method}.",
+        )
+    return path, overrides
 
 
 def _is_train_args(path: Path) -> bool:
@@ -156,11 +172,10 @@ def _train_args(
     tell(run(found, config, dry_run=dry_run, fresh=fresh))
 
 
-def _comparisons(recipe_class: type[C], words: list[str]) -> C:
+def _comparisons(recipe_class: type[C], path: Path | None, overrides: list[str]) -> C:
     """A recipe over comparisons, with what can be refused before torch is imported."""
     from luciola.config.load import load
 
-    path, overrides = split_words(words)
     config = load(recipe_class, path, overrides)
     check_data([*config.data, *config.eval_data])
     check_model(config.model)
@@ -175,7 +190,7 @@ def _offer(method: str, recipe_class: type[OnlineConfig], what: str) -> None:
     def command(words: Words = None, dry_run: DryRun = False, fresh: Fresh = False) -> None:
         from luciola.config.load import load
 
-        path, overrides = split_words(words or [])
+        path, overrides = _split(words, method)
         config = load(recipe_class, path, overrides)
         files = [name for name in (config.prompts, config.eval_prompts) if name]
         check_data([DataSource(name) for name in files if not names_object(name)])

@@ -116,6 +116,17 @@ def test_the_command_of_dpo_refuses_another_task(
     assert "its task_type is sft, not dpo" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("method", ["reward", "ilql", "ppo", "a2c", "grpo", "rloo"])
+def test_methods_that_firefly_lacks_name_those_that_it_has(
+    method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = train_args(tmp_path, tmp_path, tmp_path / "c.jsonl", template_name="yi")
+    assert main(["train", method, str(path)]) == 2
+    said = capsys.readouterr().err
+    assert f"for sft, pretrain and dpo, not for {method}\n" in said
+    assert f"luciola train sft {path} runs it" in said
+
+
 def test_pretraining_runs_in_full(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "texts"
     (folder / "deep").mkdir(parents=True)
