@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from luciola.config import from_mapping
 from luciola.config.study import StudyConfig
 from luciola.specialist.expertise import Expertise
 from luciola.specialist.study.grid import plan
+from luciola.specialist.study.models import open_model
 from luciola.specialist.study.trained import as_trained
 from support import write_model
 
@@ -80,3 +82,13 @@ def test_a_trained_model_is_studied_in_its_own_form(
     assert tuned["way"] == plain["way"] == "TR_P+FK"
     assert tuned["prompt_tokens"] == plain["prompt_tokens"] - 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_study_keeps_to_a_servers_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[float | None, float | None]] = []
+    monkeypatch.setattr("luciola.sql.asking.endpoint.Pace", lambda *given: seen.append(given))
+    limits = {"requests_per_minute": 20, "tokens_per_minute": 4e4}
+    config = study(tmp_path / "tuned", url="http://localhost:1/v1", **limits)
+    open_model(config.models[0], config)
+    open_model(replace(config.models[0], requests_per_minute=0.0), config)
+    assert seen == [(20.0, 4e4), (None, 4e4)]

@@ -48,6 +48,10 @@ class StudyModel:
     """Environment variable with the endpoint's key."""
     tokenizer: str = ""
     """Counts the tokens of an endpoint's prompts: a bundled model, a folder, or tiktoken's name."""
+    requests_per_minute: NotNegative = 0.0
+    """How often the endpoint may be asked; 0: no limit."""
+    tokens_per_minute: NotNegative = 0.0
+    """Tokens that the endpoint may read and write; 0: no limit."""
     prompt_price: NotNegative = 0.0
     """Per million tokens of prompts, in any currency."""
     answer_price: NotNegative = 0.0

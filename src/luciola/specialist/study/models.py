@@ -74,6 +74,8 @@ def open_model(model: StudyModel, config: StudyConfig) -> LanguageModel:
         key_variable=model.key,
         chat=not model.raw,
         concurrency=config.concurrency,
+        requests_per_minute=model.requests_per_minute or None,
+        tokens_per_minute=model.tokens_per_minute or None,
         cache=kept,
     )
 
