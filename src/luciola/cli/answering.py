@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from luciola.cli.flags import Device
 from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def answer(
             help="With --model: go on from the prompt, or a chat; else as it was trained.",
         ),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     trust_remote_code: Annotated[
         bool,
         typer.Option("--trust-remote-code", help="With --model: run Python code that it brings."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from luciola.cli.errors import INTERRUPTED, Ended
+from luciola.cli.flags import Device
 from luciola.cli.questions import shown
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def demo(
         DEFAULT_OUT
     ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again where it has run.")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Fine-tune SmolLM2-135M on a bundled database, before and after; then ask it questions.
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from luciola.cli.flags import TrustRemoteCode
+
 if TYPE_CHECKING:
     from luciola.export.writing import Export
 
@@ -17,9 +19,7 @@ def export(
     model: Annotated[str, typer.Argument(help="Model, adapter or run; adapters are merged first.")],
     gguf: Annotated[str, typer.Option(help="GGUF file to write, for llama.cpp and Ollama.")],
     type: Annotated[str, typer.Option(help="Type of the matrices: f16 or q8_0.")] = "f16",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Write a model as GGUF: luciola export my-model --gguf my-model.gguf --type q8_0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luciola.cli.early import check_model
+from luciola.cli.flags import Device, TrustRemoteCode
 from luciola.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -38,11 +39,9 @@ def score(
     prompt: Annotated[str, typer.Option(help="A single prompt, with --answer.")] = "",
     answer: Annotated[str | None, typer.Option(help="The answer to --prompt.")] = None,
     out: Annotated[str, typer.Option(help="Write a line per row: its scores, as JSON.")] = "",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens per forward pass.")] = 8192,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
-    ] = False,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Score answers: luciola score runs/reward-… answers.jsonl, or --prompt and --answer."""
     if bool(file) == (answer is not None):

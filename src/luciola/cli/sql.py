@@ -10,17 +10,12 @@ import typer
 from luciola.cli.ablate import ablate
 from luciola.cli.answering import answer
 from luciola.cli.check import check
-from luciola.cli.early import (
-    check_data,
-    check_database,
-    check_databases,
-    check_model,
-    check_sql_training,
-)
+from luciola.cli.early import check_database, check_model, check_sql_training
+from luciola.cli.evaluating import evaluate
+from luciola.cli.flags import Device, Timeout, TrustRemoteCode
 from luciola.cli.prompts import prompts
 from luciola.cli.settings import recipe_command, split_words
 from luciola.cli.train import tell
-from luciola.config.sft import DataSource
 from luciola.config.sql import SqlConfig
 from luciola.config.study import StudyConfig
 from luciola.errors import ConfigError
@@ -35,13 +30,6 @@ Model = Annotated[
     typer.Option(
         "--model", "-m", help="Bundled name, folder or hub id; else the newest model trained on it."
     ),
-]
-Timeout = Annotated[
-    float, typer.Option("--timeout", min=0.01, help="Seconds that one query may run.")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-TrustRemoteCode = Annotated[
-    bool, typer.Option("--trust-remote-code", help="Run Python code that the model brings.")
 ]
 
 
@@ -153,104 +141,4 @@ def _newest_specialist(database: str) -> str:
     return str(found[0])
 
 
-@app.command(name="eval", short_help="Execution accuracy, and Spider's own metrics.")
-def evaluate(
-    database: Annotated[
-        str,
-        typer.Argument(metavar="DATABASE", help="SQLite file or URL, or a folder of databases."),
-    ] = "",
-    pairs: Annotated[
-        str, typer.Option("--pairs", help="File of rows with question and query.")
-    ] = "",
-    model: Annotated[str, typer.Option("--model", "-m", help="The model that answers.")] = "",
-    predictions: Annotated[
-        str, typer.Option("--predictions", help="Judge this file instead: one SQL a line.")
-    ] = "",
-    out: Annotated[str, typer.Option("--out", help="Write every answer here, as JSONL.")] = "",
-    timeout: Timeout = 5.0,
-    device: Device = "auto",
-    trust_remote_code: TrustRemoteCode = False,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first so many pairs.")] = 0,
-    gold: Annotated[
-        str, typer.Option("--gold", help="Gold file: SQL, a tab and the database's name a line.")
-    ] = "",
-    databases: Annotated[
-        str, typer.Option("--databases", help="With --gold: folder of DB/DB.sqlite.")
-    ] = "",
-    tables: Annotated[str, typer.Option("--tables", help="With --gold: tables.json.")] = "",
-    metrics: Annotated[
-        str, typer.Option("--metrics", help="With --gold: some of em, ex, ts.")
-    ] = "em,ex",
-    official: Annotated[
-        bool, typer.Option("--official", help="With --gold: the official evaluator's oddities too.")
-    ] = False,
-    keep_distinct: Annotated[
-        bool, typer.Option("--keep-distinct", help="With --gold: DISTINCT counts in results.")
-    ] = False,
-    plug_value: Annotated[
-        bool, typer.Option("--plug-value", help="With --gold: literals of gold may be put in.")
-    ] = False,
-    json_file: Annotated[str, typer.Option("--json", help="With --gold: report as JSON.")] = "",
-) -> None:
-    """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL.
-
-    With --gold: Spider's metrics (exact match, execution, test suite) of a file of predictions.
-    """
-    if gold:
-        from luciola.cli.judging import judge_files
-
-        _check_gold_stands_alone(database, pairs, model, out, limit)
-        typer.echo(
-            judge_files(
-                gold,
-                predictions,
-                databases,
-                tables,
-                metrics=metrics,
-                official=official,
-                keep_distinct=keep_distinct,
-                plug_value=plug_value,
-                timeout=timeout,
-                out=json_file,
-            )
-        )
-        return
-    from luciola.cli.scoring import score_file, score_model
-
-    if not database or not pairs:
-        raise ConfigError(
-            "sql eval needs either a DATABASE with --pairs, or --gold",
-            remedy="luciola sql eval shop.db --pairs pairs.jsonl --model MODEL",
-        )
-    if bool(model) == bool(predictions):
-        remedy = "A model writes the SQL that is judged, or a file holds it: one SQL a line."
-        raise ConfigError("sql eval needs either --model or --predictions", remedy=remedy)
-    check_databases(database)
-    check_data([DataSource(path) for path in (pairs, predictions) if path])
-    if predictions:
-        typer.echo(score_file(database, pairs, predictions, timeout=timeout, limit=limit))
-    else:
-        check_model(model)
-        typer.echo(
-            score_model(
-                database,
-                pairs,
-                model,
-                out=out,
-                timeout=timeout,
-                device=device,
-                limit=limit,
-                trust_remote_code=trust_remote_code,
-            )
-        )
-
-
-def _check_gold_stands_alone(database: str, pairs: str, model: str, out: str, limit: int) -> None:
-    """Raises: ConfigError for what belongs to judging pairs, and would be passed over here."""
-    given = {"DATABASE": database, "--pairs": pairs, "--model": model, "--out": out}
-    named = [name for name, value in given.items() if value] + ["--limit"] * bool(limit)
-    if named:
-        raise ConfigError(
-            f"sql eval --gold does not take {', '.join(named)}",
-            remedy="Databases are found in --databases; the report is written with --json.",
-        )
+app.command(name="eval", short_help="Execution accuracy, and Spider's own metrics.")(evaluate)
