@@ -10,10 +10,10 @@ import torch
 from luciola.errors import ModelError
 from luciola.models.agreement import (
     Agreement,
+    Probe,
     check_explained,
     compare,
     largest_distance,
-    probe_logits,
     probe_rows,
 )
 from luciola.models.rounding import float_step
@@ -41,15 +41,13 @@ def test_a_constant_added_to_all_logits_is_no_difference() -> None:
 
 def test_rounding_to_bfloat16_lies_within_the_bound_and_a_changed_layer_does_not() -> None:
     model = build_llama(attention="sdpa").eval()
-    rows = probe_rows(build_tokenizer(), model)
-    before = probe_logits(model, rows)
+    probe = Probe.of(model, build_tokenizer())
     model.to(torch.bfloat16)
-    after = probe_logits(model, rows)
     noise = {name: float_step(torch.bfloat16) for name, _ in model.named_parameters()}
-    rounding = compare(after, probe_logits(model, rows, noise=noise))
-    assert 0 < compare(before, after).distance < largest_distance(rounding)
+    seen, rounding = probe.compared(model, noise)
+    assert 0 < seen.distance < largest_distance(rounding)
     model.model.layers[1].mlp.down_proj.weight.data.mul_(1.5)
-    changed = compare(before, probe_logits(model, rows))
+    changed, _ = probe.compared(model, noise)
     with pytest.raises(ModelError, match=r"the copy does not say .* rounding explains"):
         check_explained(changed, rounding, what="the copy", remedy="Look.")
 

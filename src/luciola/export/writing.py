@@ -13,7 +13,6 @@ import gguf
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from luciola.errors import ConfigError
 from luciola.export.architecture import architecture_of, rope_factors, rope_of, write_sizes
@@ -23,15 +22,7 @@ from luciola.export.vocabulary import vocabulary_of, write_vocabulary
 from luciola.models import folders
 from luciola.models import gguf as reading
 from luciola.models.adapter_files import check_mergeable
-from luciola.models.agreement import (
-    CHATS,
-    SENTENCES,
-    Agreement,
-    check_explained,
-    compare,
-    probe_logits,
-    probe_rows,
-)
+from luciola.models.agreement import CHATS, SENTENCES, Agreement, Probe, check_explained
 from luciola.models.load import end_ids, load_model, load_tokenizer
 from luciola.models.merge import merged_model
 from luciola.models.rounding import Step
@@ -86,7 +77,7 @@ def export_gguf(
     file = Path(out).expanduser()
     beside = file.with_suffix(".Modelfile")
     _check_free(file, beside)
-    loaded, tokenizer, rows, before = _load(resolve(model), trust_remote_code)
+    loaded, tokenizer, probe = _load(resolve(model), trust_remote_code)
     found = list(entries(loaded, architecture_of(loaded), "q8_0" if kind == "q8_0" else "f16"))
     needed = sum(entry.num_bytes for entry in found)
     folders.check_space(file, needed)
@@ -96,7 +87,7 @@ def export_gguf(
         _write(temporary, loaded, tokenizer, found, kind, file.stem)
         config, noise = loaded.config, steps(found)
         del loaded, found  # before the file is read back
-        seen, rounding = _compare(temporary, config, rows, before, noise)
+        seen, rounding = _compare(temporary, config, probe, noise)
         check_explained(
             seen, rounding, what="the GGUF file", remedy="Nothing was written: the model uses "
             "something that this export leaves out.",
@@ -112,18 +103,17 @@ def _check_free(*files: Path) -> None:
             raise ConfigError(f"{file} is there already", remedy="Name a new file, or remove it.")
 
 
-def _load(source: Source, trust_remote_code: bool) -> tuple[Any, Any, list[list[int]], Tensor]:
-    """The whole model, its tokenizer, the probe's rows and the logits on them."""
+def _load(source: Source, trust_remote_code: bool) -> tuple[Any, Any, Probe]:
+    """The whole model, its tokenizer, and what it said."""
     if source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file():
         check_mergeable(source)
         adapted = merged_model(source, torch.float32, trust_remote_code=trust_remote_code)
-        return adapted.model, adapted.tokenizer, adapted.rows, adapted.logits
+        return adapted.model, adapted.tokenizer, adapted.probe
     dtype = torch.float32 if source.gguf_file else original_dtype(source.location)
     model = load_model(source, dtype=dtype, trust_remote_code=trust_remote_code)
     architecture_of(model)  # refused before the probe
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
-    rows = probe_rows(tokenizer, model)
-    return model, tokenizer, rows, probe_logits(model, rows)
+    return model, tokenizer, Probe.of(model, tokenizer)
 
 
 def _write(
@@ -158,15 +148,14 @@ def _write_tensors(
 
 
 def _compare(
-    file: Path, config: Any, rows: list[list[int]], before: Tensor, noise: dict[str, Step]
+    file: Path, config: Any, probe: Probe, noise: dict[str, Step]
 ) -> tuple[Agreement, Agreement]:
     """What was read back against the model, and against itself under noise of the rounding."""
     written: Any = reading.read_model(file)
     if rope_of(config)["rope_type"] != "default":
         # transformers reads no rotary scaling from GGUF; llama.cpp does.
         written.model.rotary_emb = type(written.model.rotary_emb)(config)
-    after = probe_logits(written, rows)
-    return compare(before, after), compare(after, probe_logits(written, rows, noise=noise))
+    return probe.compared(written, noise)
 
 
 def _check_tokens(file: Path, tokenizer: Any) -> bool:

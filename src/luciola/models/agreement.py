@@ -138,6 +138,34 @@ def compare(before: Tensor, after: Tensor) -> Agreement:
     )
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What a model said on the probe, to be held against what was written of it.
+
+    Args:
+        rows: token ids.
+        logits: (N, V) float32 at every position of every row.
+    """
+
+    rows: list[list[int]]
+    logits: Tensor
+
+    @classmethod
+    def of(cls, model: Any, tokenizer: PreTrainedTokenizerBase) -> Probe:
+        """Listen to a model.
+
+        Raises: ModelError where the tokenizer gives an id that the model has no embedding for.
+        """
+        rows = probe_rows(tokenizer, model)
+        return cls(rows, probe_logits(model, rows))
+
+    def compared(self, written: Any, noise: Mapping[str, Step]) -> tuple[Agreement, Agreement]:
+        """The model against what was written, and that against itself under the noise."""
+        after = probe_logits(written, self.rows)
+        noisy = probe_logits(written, self.rows, noise=noise)
+        return compare(self.logits, after), compare(after, noisy)
+
+
 def largest_distance(rounding: Agreement) -> float:
     """How far the logits may move: three times as far as noise of a rounding's size moves them,
     and 2e-4 of their own size for sums in another order.

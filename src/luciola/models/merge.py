@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from luciola.errors import ConfigError, ModelError
 from luciola.models import folders
@@ -25,13 +24,7 @@ from luciola.models.adapter_files import (
     embedding_rows,
 )
 from luciola.models.adding import add_layer_by_layer, check_finite
-from luciola.models.agreement import (
-    Agreement,
-    check_explained,
-    compare,
-    probe_logits,
-    probe_rows,
-)
+from luciola.models.agreement import Agreement, Probe, check_explained, compare, probe_logits
 from luciola.models.card import model_card
 from luciola.models.load import base_source, load_config, load_model, load_tokenizer, put_adapter
 from luciola.models.quiet import quiet
@@ -75,16 +68,14 @@ class Adapted:
     Args:
         model: plain transformers, in evaluation mode.
         tokenizer: of the adapter, or of its base.
-        rows: token ids of the probe.
-        logits: (N, V) float32 of base and adapter, at every position of the probe.
+        probe: what base and adapter said.
         effect: root mean square by which the adapter moves the base's logits.
         rounded: the names of parameters that are now rounded to the model's type.
     """
 
     model: Any
     tokenizer: Any
-    rows: list[list[int]]
-    logits: Tensor
+    probe: Probe
     effect: float
     rounded: frozenset[str]
 
@@ -136,14 +127,13 @@ def merged_model(source: Source, dtype: torch.dtype, *, trust_remote_code: bool 
         model = _load(source, kept, trust_remote_code)
     check_names(model, source.path)
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
-    rows = probe_rows(tokenizer, model)
-    before = probe_logits(model, rows)
+    probe = Probe.of(model, tokenizer)
     with model.disable_adapter():
-        effect = compare(probe_logits(model, rows), before).distance
+        effect = compare(probe_logits(model, probe.rows), probe.logits).distance
     plain, touched = add_layer_by_layer(model, dtype)
     check_finite(plain, dtype)
     rounded = frozenset(n for n, _ in plain.named_parameters()) if kept != dtype else touched
-    return Adapted(plain, tokenizer, rows, before, effect, rounded)
+    return Adapted(plain, tokenizer, probe, effect, rounded)
 
 
 def _load(source: Source, dtype: torch.dtype, trust_remote_code: bool) -> Any:
@@ -199,10 +189,8 @@ def _checked(adapted: Adapted, folder: Path, dtype: str, trust_remote_code: bool
     """
     type_ = DTYPES[dtype]
     written: Any = load_model(folder, dtype=type_, trust_remote_code=trust_remote_code)
-    after = probe_logits(written, adapted.rows)
-    noise: Mapping[str, Step] = roundings(written, adapted.rounded, type_)
-    rounding = compare(after, probe_logits(written, adapted.rows, noise=noise))
-    seen = compare(adapted.logits, after)
+    noise = roundings(written, adapted.rounded, type_)
+    seen, rounding = adapted.probe.compared(written, noise)
     check_explained(seen, rounding, what="the merged model", remedy=_remedy(dtype))
     if seen.distance > FADED * adapted.effect:
         log.warning(
