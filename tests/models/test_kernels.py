@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from luciola.models.kernels import unplanned
+from luciola.models.scorer import RewardCard, Scorer
+from luciola.rewards.classifier import ClassifierPart
 from luciola.rollout.naive import NaiveSampler
-from luciola.types import Request, Sampling
+from luciola.types import Answered, Request, Sampling
+from support import build_tokenizer
 
 
 def enabled() -> bool:
@@ -39,3 +45,32 @@ def test_no_step_of_sampling_asks_cudnn() -> None:
     NaiveSampler(model, end_ids={7}).sample([Request((1, 2), sampling=Sampling(max_new_tokens=4))])
     assert len(seen) >= 2 and not any(seen)
     assert enabled() == before
+
+
+class Seeing(torch.nn.Module):
+    """Scores nothing, and sees whether cuDNN would be asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.config = LlamaConfig()
+        self.device = self.weight.device
+        self.seen: list[bool] = []
+
+    def forward(self, batch: Any = None, **inputs: Any) -> Any:
+        self.seen.append(enabled())
+        rows = len(batch.rows) if batch is not None else len(inputs["input_ids"])
+        return (
+            torch.zeros(rows) if batch is not None else SimpleNamespace(logits=torch.zeros(rows, 2))
+        )
+
+
+@pytest.mark.skipif(not enabled(), reason="a GPU's run left cuDNN out before")
+def test_no_reward_model_and_no_classifier_asks_cudnn() -> None:
+    """Answers are of all lengths, and a server scores a few at a time."""
+    model = Seeing()
+    Scorer(model, build_tokenizer(), RewardCard()).score(["a", "b"], ["c", "d"])
+    part = ClassifierPart(model, build_tokenizer(), 1)
+    part.raw([Answered("a", "b")])
+    assert model.seen == [False, False]
+    assert enabled()

@@ -12,6 +12,7 @@ from luciola.cli.main import main
 from luciola.errors import ConfigError, ModelError
 from luciola.models.load import load_model
 from luciola.models.save import save_model
+from luciola.rewards.building import build_reward
 from luciola.specialist.counting import counter
 from support import build_tokenizer, write_chats, write_model, write_shop
 
@@ -169,6 +170,10 @@ def test_a_reward_model_trains_with_such_a_classifier_and_scores_when_asked(
     assert main(score) == 1
     assert "add --trust-remote-code" in capsys.readouterr().err
     assert main([*score, "--trust-remote-code"]) == 0
+    classifier = f"classifier:{tmp_path}/run/model"
+    with pytest.raises(ModelError, match="Python code of its own"):
+        build_reward(classifier)
+    assert len(build_reward(classifier, trust_remote_code=True).components) == 1
     plain = write_model(tmp_path / "plain")
     policy = words("ppo", plain, tmp_path, "adapter=full")
     policy = [word for word in policy if not word.startswith(("reward=", "out="))]

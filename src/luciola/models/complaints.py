@@ -89,14 +89,19 @@ def _explained(what: str, source: Source, error: BaseException, offline: bool) -
     if not source.is_local and offline:
         return hub.not_in_cache(source.location)
     if "trust_remote_code" in str(error):
-        return ModelError(
-            f"{source.location} brings Python code of its own, which is not run unasked",
-            remedy="Read that code; if you trust it, set trust_remote_code=true, or add "
-            "--trust-remote-code to a command without settings.",
-        )
+        return unasked_code(source)
     return ModelError(
         f"the {what} in {source.location} cannot be loaded ({first_line(error)})",
         remedy="Its files may be damaged or of a kind that this version of transformers lacks.",
+    )
+
+
+def unasked_code(source: Source) -> ModelError:
+    """The error for a model with code of its own, where nobody said that it may run."""
+    return ModelError(
+        f"{source.location} brings Python code of its own, which is not run unasked",
+        remedy="Read that code; if you trust it, set trust_remote_code=true, or add "
+        "--trust-remote-code to a command without settings.",
     )
 
 

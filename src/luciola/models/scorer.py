@@ -31,6 +31,7 @@ from luciola.models.classifier import (
     load_classifier,
 )
 from luciola.models.classifier_adapters import with_trained_adapter
+from luciola.models.kernels import unplanned
 from luciola.models.load import load_tokenizer
 from luciola.models.source import ADAPTER, resolve
 from luciola.runs.atomic import write_atomically
@@ -180,7 +181,8 @@ class Scorer:
 
     @torch.no_grad()
     def _raw(self, row: Row) -> list[float]:
-        raw: list[float] = self.model(Batch.of(at_ends(row), self.device)).tolist()
+        with unplanned():  # each call has another shape
+            raw: list[float] = self.model(Batch.of(at_ends(row), self.device)).tolist()
         return raw
 
 

@@ -60,7 +60,7 @@ def build_reward(
         device: where models compute.
         scorers: gives the scorer of a reward model that is in memory already, by its folder; None:
             it is loaded.
-        trust_remote_code: run Python code that comes with a reward model.
+        trust_remote_code: run Python code that comes with a reward model or classifier.
 
     Raises: ConfigError for what is not understood, ModelError for a model that is not there.
     """
@@ -145,7 +145,12 @@ def _classifier(name: str, argument: str, place: Place) -> Part:
     from luciola.rewards.classifier import ClassifierPart
 
     folder, _, label = argument.partition("#")
-    return ClassifierPart.load(str(place.path(folder)), label, device=place.device)
+    return ClassifierPart.load(
+        str(place.path(folder)),
+        label,
+        device=place.device,
+        trust_remote_code=place.trust_remote_code,
+    )
 
 
 MAKERS: dict[str, Callable[[str, str, Place], Part]] = {

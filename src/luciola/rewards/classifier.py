@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from luciola.errors import ConfigError, LuciolaError, ModelError
 from luciola.models import hub
+from luciola.models.complaints import unasked_code
 from luciola.models.quiet import quiet
 from luciola.models.source import Source, resolve
 from luciola.types import Answered
@@ -48,21 +49,31 @@ class ClassifierPart:
         self._has_noticed = False
 
     @classmethod
-    def load(cls, name: str, label: str = "", *, device: str | device = "cpu") -> ClassifierPart:
+    def load(
+        cls,
+        name: str,
+        label: str = "",
+        *,
+        device: str | device = "cpu",
+        trust_remote_code: bool = False,
+    ) -> ClassifierPart:
         """The classifier of a folder or hub id.
 
         Args:
             label: its name or number; empty: the last of two (positive), or the only output.
+            trust_remote_code: run Python code that comes with it.
 
         Raises: ModelError if there is no such classifier, ConfigError for a label it lacks.
         """
         source = resolve(name)
-        tokenizer, model = _load(source)
+        tokenizer, model = _load(source, trust_remote_code)
         return cls(model.to(device), tokenizer, label_index(model.config.id2label, label, name))
 
     def raw(self, answered: Sequence[Answered]) -> list[float]:
         """One score per answer."""
         import torch
+
+        from luciola.models.kernels import unplanned
 
         texts = [self.text(one) for one in answered]
         ids = self.tokenizer(texts, verbose=False)["input_ids"]
@@ -70,7 +81,7 @@ class ClassifierPart:
         self._notice(sum(len(row) > self.longest for row in ids), len(ids))
         scores = [0.0] * len(texts)
         for members in batches(lengths):
-            with torch.no_grad():
+            with torch.no_grad(), unplanned():
                 logits = self._logits([texts[i] for i in members])
             for index, value in zip(members, log_odds(logits, self.label).tolist(), strict=True):
                 scores[index] = value
@@ -164,21 +175,24 @@ def label_index(names: dict[int, str], label: str, source: str) -> int:
     )
 
 
-def _load(source: Source) -> tuple[Any, Any]:
+def _load(source: Source, trusted: bool) -> tuple[Any, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     offline = source.is_local or not hub.is_reachable(source.location)
+    reading = {"local_files_only": offline, "trust_remote_code": trusted}
     try:
         with quiet(downloads=True):
-            tokenizer = AutoTokenizer.from_pretrained(source.location, local_files_only=offline)
+            tokenizer = AutoTokenizer.from_pretrained(source.location, **reading)
             model, info = AutoModelForSequenceClassification.from_pretrained(
-                source.location, local_files_only=offline, output_loading_info=True
+                source.location, output_loading_info=True, **reading
             )
     except LuciolaError:
         raise
     except Exception as error:  # the readers raise bare Exceptions too
         if not source.is_local and offline:
             raise hub.not_in_cache(source.location) from error
+        if "trust_remote_code" in str(error):
+            raise unasked_code(source) from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         raise ModelError(
             f"{source.location} cannot be loaded as a text classifier ({reason})",
