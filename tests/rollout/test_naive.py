@@ -17,6 +17,8 @@ from transformers import (
     MistralForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    RwkvConfig,
+    RwkvForCausalLM,
 )
 
 from luciola.errors import ConfigError, LuciolaError
@@ -428,3 +430,16 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(
 
 def always_full(*_: Any) -> Any:
     raise torch.OutOfMemoryError("full")
+
+
+def test_rows_of_a_model_whose_states_transformers_mixes_up_are_those_of_single_rows() -> None:
+    torch.manual_seed(6)
+    config = RwkvConfig(vocab_size=END + 1, hidden_size=32, num_hidden_layers=2, context_length=64)
+    model = RwkvForCausalLM(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    prompts = ([3, 7, 9, 4], [8, 11, 2, 5], [1, 1, 30, 31])
+    requests = [Request(prompt, sampling=Sampling(8)) for prompt in prompts]
+    together = NaiveSampler(model, end_ids=[END]).sample(requests)
+    assert_same(together, one_by_one(model, requests))

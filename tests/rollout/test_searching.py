@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ from transformers import (
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    OpenAIGPTConfig,
+    OpenAIGPTLMHeadModel,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
+from luciola.config.load import from_mapping
+from luciola.config.sft import SftConfig
 from luciola.errors import ConfigError
+from luciola.models.adapters import attach_adapter
 from luciola.models.q_heads import heads_for
 from luciola.rollout.beam import Beams
 from luciola.rollout.contrastive import Contrastive, states_of
@@ -86,7 +92,7 @@ def contrastive_by_hand(
             scores = []
             for p, v in zip(best.values.tolist(), best.indices.tolist(), strict=True):
                 out = model(torch.tensor([[*ids, v]]), output_hidden_states=True)
-                states = out.hidden_states[-1][0]
+                states = out.hidden_states[-1][0, -len(ids) - 1 :]
                 cosines = torch.cosine_similarity(states[:-1], states[-1:], dim=-1)
                 scores.append((1 - alpha) * p - alpha * float(cosines.max()))
         ids.append(best.indices.tolist()[scores.index(max(scores))])
@@ -171,6 +177,40 @@ def test_searches_work_where_the_cache_forgets(
     )
     ids = list(search(sliding, Beams(3), request)[0].ids)
     assert theirs[0, len(prompt) :].tolist()[: len(ids)] == ids
+
+
+def test_searches_work_on_a_model_that_keeps_nothing_between_tokens(prompts: Prompts) -> None:
+    torch.manual_seed(4)
+    config = OpenAIGPTConfig(vocab_size=END + 1, n_positions=64, n_embd=32, n_layer=2, n_head=4)
+    model = OpenAIGPTLMHeadModel(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.3)
+    prompt = torch.tensor([prompts[0]])
+    request = Request(prompts[0], sampling=Sampling(12))
+    found = search(model, Contrastive(0.5, 3), request)[0]
+    assert list(found.ids) == contrastive_by_hand(model, prompts[0], 0.5, 3, 12)
+    options = {"num_beams": 3, "eos_token_id": END, "pad_token_id": END}
+    theirs = model.generate(
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=12, **options
+    )
+    ids = list(search(model, Beams(3), request)[0].ids)
+    assert theirs[0, len(prompts[0]) :].tolist()[: len(ids)] == ids
+
+
+@pytest.mark.parametrize("kind", ["prompt", "prefix"])
+def test_contrast_looks_at_the_text_and_not_at_virtual_tokens(
+    kind: str, model: LlamaForCausalLM, prompts: Prompts
+) -> None:
+    config = from_mapping(SftConfig, {"model": "m", "data": "d", "adapter": kind}, "test")
+    adapted: Any = attach_adapter(deepcopy(model), config).eval()
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(0, 0.5)
+    found = search(adapted, Contrastive(0.6, 4), Request(prompts[0], sampling=Sampling(20)))[0]
+    assert list(found.ids) == contrastive_by_hand(adapted, prompts[0], 0.6, 4, 20)
 
 
 @pytest.mark.parametrize("strategy", [Contrastive(), Beams()])

@@ -31,8 +31,9 @@ from luciola.rollout.visible import Visible
 PREFILL_TOKENS = 1 << 15
 """Most tokens of one forward pass over prompts, padding included; bounds its memory."""
 
-CACHES = ("past_key_values", "cache_params", "state")
-"""What models call what they keep between two tokens."""
+CACHES = ("past_key_values", "cache_params")
+"""What models call what they keep between two tokens. RWKV's `state` is left out: transformers
+5.23 mixes up the rows of a batch that goes on from it."""
 
 
 class Batch(Protocol):

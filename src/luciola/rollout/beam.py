@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from luciola.errors import ConfigError
+from luciola.rollout.cache import reordered
 from luciola.rollout.penalties import History
 from luciola.rollout.rows import Row, finish_of
 from luciola.rollout.searching import Search
@@ -89,7 +90,7 @@ class Beams:
             running = [beam for beam, why in pairs if why is None][: self.width]
             if not running or self._is_over(running, finished):
                 return finished
-            logits = self._step(search, row, running, cache, history)
+            logits, cache = self._step(search, row, running, cache, history)
 
     def _continued(
         self, running: Sequence[Beam], logits: Tensor, history: History | None, factor: int
@@ -120,18 +121,17 @@ class Beams:
         running: Sequence[Beam],
         cache: Any,
         history: History | None,
-    ) -> Tensor:
-        """Logits (B, V) behind the beams, whose places in cache and history are put in order."""
+    ) -> tuple[Tensor, Any]:
+        """Logits (B, V) behind the beams and the cache; both cache and history in their order."""
         device = search.forward.device
         sources = torch.tensor([beam.source for beam in running], device=device)
         tokens = torch.tensor([beam.ids[-1] for beam in running], device=device)
-        cache.reorder_cache(sources)
         if history is not None:
             history.select(sources)
             history.append(tokens)
         length = len(row.prompt) + len(running[0].ids) - 1
         positions = torch.full((len(running), 1), length, device=device)
-        return search.forward(tokens[:, None], positions, cache)[0]
+        return search.forward(tokens[:, None], positions, reordered(cache, sources))
 
     def rank(self, beam: Beam) -> float:
         """What finished answers are compared by."""

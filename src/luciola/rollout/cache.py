@@ -90,6 +90,18 @@ def growing(layers: Sequence[tuple[Tensor, Tensor]], room: int) -> DynamicCache:
     return cache
 
 
+def reordered(cache: Any, rows: Tensor) -> Any:
+    """What a model keeps between two tokens, for these rows of its batch, (B,) int64; a row may be
+    taken several times.
+
+    A cache of transformers, or the tokens so far of a model that keeps nothing.
+    """
+    if isinstance(cache, Tensor):
+        return cache[rows]
+    cache.reorder_cache(rows)
+    return cache
+
+
 def snapshot(cache: Any, ids: tuple[int, ...]) -> Prefix:
     """What a cache of one row holds, as a prefix that outlives it."""
     return Prefix(ids, tuple((layer.keys, layer.values) for layer in cache.layers))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from luciola.errors import ConfigError
+from luciola.rollout.cache import reordered
 from luciola.rollout.rows import Row
 from luciola.rollout.searching import Search
 from luciola.types import Request
@@ -59,15 +60,15 @@ class Contrastive:
         forward = search.forward
         with states_of(forward.model) as states:
             logits, cache = forward(search.ids(row), search.positions(row), None)
-            before = unit(states.pop())[0]  # (T, H)
+            before = unit(states.pop())[0, -len(row.prompt) :]  # (T, H), virtual tokens left out
             k = min(self.k, logits.shape[-1])
-            cache.reorder_cache(before.new_zeros(k, dtype=torch.int64))
+            cache = reordered(cache, before.new_zeros(k, dtype=torch.int64))
             while row.finish is None:
                 logits = logits.float() if history is None else history(logits)
                 candidates = logits.softmax(-1)[0].topk(k)
                 positions = torch.full((k, 1), len(before), device=forward.device)
                 following, cache = forward(candidates.indices[:, None], positions, cache)
-                after = unit(states.pop())[:, 0]  # (k, H)
+                after = unit(states.pop())[:, -1]  # (k, H)
                 best = int(self._scores(candidates.values, after, before).argmax())
                 token = candidates.indices[best : best + 1]
                 self._take(search, row, token, logits)
@@ -75,7 +76,7 @@ class Contrastive:
                     history.append(token)
                 before = torch.cat([before, after[best : best + 1]])
                 logits = following[best : best + 1]
-                cache.reorder_cache(torch.full((k,), best, device=forward.device))
+                cache = reordered(cache, torch.full((k,), best, device=forward.device))
 
     def _scores(self, probabilities: Tensor, after: Tensor, before: Tensor) -> Tensor:
         """(k,) of candidates with (k,) probabilities, (k, H) states, behind (T, H) states."""
