@@ -36,6 +36,14 @@ def test_a_sentencepiece_tokenizer_gives_scores_in_the_order_of_its_merges() -> 
     assert found.scores[259:263] == [-0.0, -1.0, -2.0, -3.0]
 
 
+def test_a_word_is_no_unknown_token_where_the_tokenizer_has_none() -> None:
+    """Llama 2's vocabulary has the word None."""
+    tokenizer = build_sentencepiece()
+    tokenizer.backend_tokenizer.add_tokens(["None"])
+    tokenizer.unk_token = None
+    assert UNKNOWN not in vocabulary_of(tokenizer, 269).types
+
+
 def test_whether_a_begin_token_is_added_is_seen() -> None:
     assert begins_with_bos(build_sentencepiece())
     assert not begins_with_bos(build_tokenizer())

@@ -67,7 +67,7 @@ def vocabulary_of(tokenizer: Any, num_rows: int) -> Vocabulary:
             "written as GGUF here",
             remedy="Supported is byte-pair encoding: on bytes, or with byte fallback.",
         )
-    tokens, types = _tokens(described, num_rows, str(tokenizer.unk_token))
+    tokens, types = _tokens(described, num_rows, tokenizer.unk_token or "")
     merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
     if on_bytes:
         name = _splitter(backend)
