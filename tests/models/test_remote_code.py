@@ -287,20 +287,33 @@ def test_prompts_are_counted_and_answered_with_such_a_model_when_asked(
     at_a_server = [*answer[:4], "--endpoint", "http://localhost:1", "--name", "x", *answer[6:]]
     assert main([*at_a_server, "--trust-remote-code"]) == 2
     assert "--trust-remote-code goes with --model" in capsys.readouterr().err
-    text = "SELECT name"
-    assert counter(str(spelt), trust_remote_code=True)(text) == 2 * counter(str(spelt))(text)
+    _write_question(tmp_path)
+    prompts = ["sql", "prompts", "--questions", f"{tmp_path}/questions.jsonl"]
+    prompts += ["--databases", f"{tmp_path}/database", "--out", f"{tmp_path}/prompts.jsonl"]
+    assert main(prompts) == 0
+    tokens = counter(str(spelt))(json.loads((tmp_path / "prompts.jsonl").read_text())["prompt"])
+    prompts += ["--tokenizer", str(spelt), "--max-tokens", f"{tokens}", "--max-answer-tokens", "0"]
+    assert main(prompts) == 0
+    assert "too long" not in capsys.readouterr().out
+    assert main([*prompts, "--trust-remote-code"]) == 0
+    assert f"too long for {tokens} tokens" in capsys.readouterr().out
     (spelt / "tokenizer.json").rename(spelt / "own.json")
     with pytest.raises(ConfigError, match="there is no tokenizer"):
         counter(str(spelt))
 
 
+def _write_question(folder: Path) -> None:
+    """A question of the shop's database, as a study and prompts read it."""
+    (folder / "database/shop").mkdir(parents=True)
+    write_shop(folder / "database/shop/shop.sqlite")
+    row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM product"}
+    (folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
+
+
 def test_a_study_asks_such_a_model_when_told(
     spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "database/shop").mkdir(parents=True)
-    write_shop(tmp_path / "database/shop/shop.sqlite")
-    row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM product"}
-    (tmp_path / "questions.jsonl").write_text(json.dumps(row) + "\n")
+    _write_question(tmp_path)
     grid = tmp_path / "grid.yaml"
     grid.write_text(GRID.format(folder=tmp_path, model=spelt))
     assert main(["sql", "ablate", str(grid)]) == 1
