@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,26 @@ from typing import Any
 import pytest
 
 from models_on_disk import build_tokenizer
-from support import build_llama
+from support import build_llama, write_model
+
+CODE = """
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+class OwnConfig(LlamaConfig):
+    model_type = "own_llama"
+
+
+class OwnForCausalLM(LlamaForCausalLM):
+    config_class = OwnConfig
+"""
+TOKENIZER = """
+from transformers import PreTrainedTokenizerFast
+
+
+class OwnTokenizer(PreTrainedTokenizerFast):
+    pass
+"""
 
 
 @pytest.fixture
@@ -33,3 +53,37 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     return asked
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny Llama under a type that only its own file knows."""
+    monkeypatch.setattr(
+        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules")
+    )
+    folder = write_model(tmp_path / "own")
+    (folder / "modeling_own.py").write_text(CODE)
+    file = folder / "config.json"
+    settings = json.loads(file.read_text()) | {
+        "model_type": "own_llama",
+        "architectures": ["OwnForCausalLM"],
+        "auto_map": {
+            "AutoConfig": "modeling_own.OwnConfig",
+            "AutoModelForCausalLM": "modeling_own.OwnForCausalLM",
+        },
+    }
+    file.write_text(json.dumps(settings))
+    return folder
+
+
+@pytest.fixture
+def spelt(own: Path) -> Path:
+    """The same with a tokenizer that only its own file knows, as ChatGLM has it."""
+    (own / "tokenization_own.py").write_text(TOKENIZER)
+    file = own / "tokenizer_config.json"
+    settings = json.loads(file.read_text()) | {
+        "tokenizer_class": "OwnTokenizer",
+        "auto_map": {"AutoTokenizer": [None, "tokenization_own.OwnTokenizer"]},
+    }
+    file.write_text(json.dumps(settings))
+    return own

@@ -9,24 +9,12 @@ import pytest
 import torch
 
 from luciola.cli.main import main
-from luciola.errors import ConfigError, ModelError
+from luciola.errors import ModelError
 from luciola.models.load import load_model
 from luciola.models.save import save_model
 from luciola.rewards.building import build_reward
-from luciola.specialist.counting import counter
-from support import build_tokenizer, write_chats, write_model, write_shop
+from support import build_tokenizer, write_chats, write_model
 
-CODE = """
-from transformers import LlamaConfig, LlamaForCausalLM
-
-
-class OwnConfig(LlamaConfig):
-    model_type = "own_llama"
-
-
-class OwnForCausalLM(LlamaForCausalLM):
-    config_class = OwnConfig
-"""
 CLASSIFIER = """
 
 from torch import nn
@@ -44,25 +32,8 @@ class OwnClassifier(LlamaPreTrainedModel):
 """
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The tiny Llama under a type that only its own file knows."""
-    monkeypatch.setattr(
-        "transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules")
-    )
-    folder = write_model(tmp_path / "own")
-    (folder / "modeling_own.py").write_text(CODE)
-    file = folder / "config.json"
-    settings = json.loads(file.read_text()) | {
-        "model_type": "own_llama",
-        "architectures": ["OwnForCausalLM"],
-        "auto_map": {
-            "AutoConfig": "modeling_own.OwnConfig",
-            "AutoModelForCausalLM": "modeling_own.OwnForCausalLM",
-        },
-    }
-    file.write_text(json.dumps(settings))
-    return folder
+def code_of(folder: Path) -> str:
+    return (folder / "modeling_own.py").read_text()
 
 
 def test_code_is_not_run_unasked(own: Path) -> None:
@@ -84,7 +55,7 @@ def test_code_goes_along_when_the_model_is_saved(own: Path, tmp_path: Path) -> N
     model = load_model(own, trust_remote_code=True)
     assert type(model).__name__ == "OwnForCausalLM"
     save_model(model, build_tokenizer(), tmp_path / "saved", name=str(own))
-    assert (tmp_path / "saved" / "modeling_own.py").read_text() == CODE
+    assert code_of(tmp_path / "saved") == code_of(own)
     again = load_model(tmp_path / "saved", trust_remote_code=True)
     ids = torch.arange(5, 15)[None]
     with torch.no_grad():
@@ -144,7 +115,7 @@ def test_every_method_trains_such_a_model_when_asked(
     for more in (["--dry-run"], ["adapter=full"]):
         given = words(method, own, tmp_path, "trust_remote_code=true", *more)
         assert main(given) == 0, capsys.readouterr().err
-    assert (tmp_path / "run/model/modeling_own.py").read_text() == CODE
+    assert code_of(tmp_path / "run/model") == code_of(own)
 
 
 def test_a_reward_model_needs_a_classifier_in_that_code(
@@ -158,14 +129,14 @@ def test_a_reward_model_needs_a_classifier_in_that_code(
 def test_a_reward_model_trains_with_such_a_classifier_and_scores_when_asked(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = CODE + CLASSIFIER
+    code = code_of(own) + CLASSIFIER
     (own / "modeling_own.py").write_text(code)
     settings = json.loads((own / "config.json").read_text())
     settings["auto_map"]["AutoModelForSequenceClassification"] = "modeling_own.OwnClassifier"
     (own / "config.json").write_text(json.dumps(settings))
     given = words("reward", own, tmp_path, "trust_remote_code=true", "adapter=full")
     assert main(given) == 0, capsys.readouterr().err
-    assert (tmp_path / "run/model/modeling_own.py").read_text() == code
+    assert code_of(tmp_path / "run/model") == code
     score = ["score", str(tmp_path / "run"), "--prompt", "a", "--answer", "b"]
     assert main(score) == 1
     assert "add --trust-remote-code" in capsys.readouterr().err
@@ -191,7 +162,7 @@ def test_an_adapter_over_such_a_model_is_merged_with_its_code(
     assert main(merge) == 1
     assert "Python code of its own" in capsys.readouterr().err
     assert main([*merge, "--trust-remote-code"]) == 0, capsys.readouterr().err
-    assert (tmp_path / "merged/modeling_own.py").read_text() == CODE
+    assert code_of(tmp_path / "merged") == code_of(own)
     model = load_model(tmp_path / "merged", trust_remote_code=True)
     assert type(model).__name__ == "OwnForCausalLM"
 
@@ -206,39 +177,6 @@ def test_heads_of_ilql_chat_over_such_a_model_when_asked(
     assert main([*chat, "--trust-remote-code"]) == 0, capsys.readouterr().err
 
 
-TOKENIZER = """
-from transformers import PreTrainedTokenizerFast
-
-
-class OwnTokenizer(PreTrainedTokenizerFast):
-    pass
-"""
-DOUBLE = """    def encode(self, *texts, **settings):
-        return super().encode(*texts, **settings) * 2"""
-GRID = """
-questions: {folder}/questions.jsonl
-databases: {folder}/database
-models: [{{model: {model}}}]
-out: {folder}/study
-max_tokens: 2
-device: cpu
-grids: [{{representations: [CR_P]}}]
-"""
-
-
-@pytest.fixture
-def spelt(own: Path) -> Path:
-    """The same with a tokenizer that only its own file knows, as ChatGLM has it."""
-    (own / "tokenization_own.py").write_text(TOKENIZER)
-    file = own / "tokenizer_config.json"
-    settings = json.loads(file.read_text()) | {
-        "tokenizer_class": "OwnTokenizer",
-        "auto_map": {"AutoTokenizer": [None, "tokenization_own.OwnTokenizer"]},
-    }
-    file.write_text(json.dumps(settings))
-    return own
-
-
 def test_data_are_shown_with_such_a_tokenizer_when_asked(
     spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,79 +185,6 @@ def test_data_are_shown_with_such_a_tokenizer_when_asked(
     assert "Python code of its own" in capsys.readouterr().err
     assert main([*show, "trust_remote_code=true"]) == 0
     assert "trained" in capsys.readouterr().out
-
-
-def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
-    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shop = write_shop(tmp_path / "shop.db")
-    pair = {"question": "How many products?", "query": "SELECT count(*) FROM product"}
-    (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
-    train = ["sql", "train", str(shop), "--pairs", f"{tmp_path}/pairs.jsonl", f"model={spelt}"]
-    train += [f"out={tmp_path}/run", "max_steps=1", "device=cpu", "adapter=full"]
-    assert main(train) == 1
-    assert "Python code of its own" in capsys.readouterr().err
-    assert main([*train, "trust_remote_code=true"]) == 0, capsys.readouterr().err
-    ask = ["sql", "ask", str(shop), "how many?", "-m", f"{tmp_path}/run", "--device", "cpu"]
-    assert main(ask) == 1
-    assert "Python code of its own" in capsys.readouterr().err
-    main([*ask, "--trust-remote-code"])
-    assert "Python code of its own" not in capsys.readouterr().err
-    judge = ["sql", "eval", str(shop), "--pairs", f"{tmp_path}/pairs.jsonl", *ask[4:]]
-    assert main(judge) == 1
-    assert "Python code of its own" in capsys.readouterr().err
-    assert main([*judge, "--trust-remote-code"]) == 0, capsys.readouterr().err
-
-
-def test_prompts_are_counted_and_answered_with_such_a_model_when_asked(
-    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its tokenizer's own class counts twice as many tokens as its file says there are."""
-    code = TOKENIZER.replace("    pass", DOUBLE)
-    (spelt / "tokenization_own.py").write_text(code)
-    row = {"prompt": "a", "db_id": "shop"}
-    (tmp_path / "prompts.jsonl").write_text(json.dumps(row) + "\n")
-    answer = ["sql", "answer", "--prompts", f"{tmp_path}/prompts.jsonl", "--model", str(spelt)]
-    answer += ["--out", f"{tmp_path}/out.sql", "--max-tokens", "2", "--device", "cpu"]
-    assert main(answer) == 1
-    assert "add --trust-remote-code" in capsys.readouterr().err
-    assert main([*answer, "--trust-remote-code"]) == 0, capsys.readouterr().err
-    at_a_server = [*answer[:4], "--endpoint", "http://localhost:1", "--name", "x", *answer[6:]]
-    assert main([*at_a_server, "--trust-remote-code"]) == 2
-    assert "--trust-remote-code goes with --model" in capsys.readouterr().err
-    _write_question(tmp_path)
-    prompts = ["sql", "prompts", "--questions", f"{tmp_path}/questions.jsonl"]
-    prompts += ["--databases", f"{tmp_path}/database", "--out", f"{tmp_path}/prompts.jsonl"]
-    assert main(prompts) == 0
-    tokens = counter(str(spelt))(json.loads((tmp_path / "prompts.jsonl").read_text())["prompt"])
-    prompts += ["--tokenizer", str(spelt), "--max-tokens", f"{tokens}", "--max-answer-tokens", "0"]
-    assert main(prompts) == 0
-    assert "too long" not in capsys.readouterr().out
-    assert main([*prompts, "--trust-remote-code"]) == 0
-    assert f"too long for {tokens} tokens" in capsys.readouterr().out
-    (spelt / "tokenizer.json").rename(spelt / "own.json")
-    with pytest.raises(ConfigError, match="there is no tokenizer"):
-        counter(str(spelt))
-
-
-def _write_question(folder: Path) -> None:
-    """A question of the shop's database, as a study and prompts read it."""
-    (folder / "database/shop").mkdir(parents=True)
-    write_shop(folder / "database/shop/shop.sqlite")
-    row = {"db_id": "shop", "question": "How many?", "query": "SELECT count(*) FROM product"}
-    (folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
-
-
-def test_a_study_asks_such_a_model_when_told(
-    spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _write_question(tmp_path)
-    grid = tmp_path / "grid.yaml"
-    grid.write_text(GRID.format(folder=tmp_path, model=spelt))
-    assert main(["sql", "ablate", str(grid)]) == 1
-    assert "Python code of its own" in capsys.readouterr().err
-    trusted = "models=[{model: " + f"{spelt}, trust_remote_code: true" + "}]"
-    assert main(["sql", "ablate", str(grid), trusted]) == 0, capsys.readouterr().err
 
 
 def test_the_call_of_trlx_takes_it_where_trlx_gave_it(spelt: Path, tmp_path: Path) -> None:
@@ -333,6 +198,6 @@ def test_the_call_of_trlx_takes_it_where_trlx_gave_it(spelt: Path, tmp_path: Pat
     }
     config = TRLConfig.update(default_sft_config(), settings)
     result = luciola.rl.train(str(spelt), samples=["a b", "c d"], config=config, show=False)
-    assert (result.model / "modeling_own.py").read_text() == CODE
+    assert code_of(result.model) == code_of(spelt)
     with pytest.raises(ModelError, match="Python code of its own"):
         luciola.rl.train(str(spelt), samples=["a b"], config=default_sft_config(), show=False)
