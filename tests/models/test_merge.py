@@ -242,6 +242,20 @@ def test_missing_space_is_noticed_before_anything_is_loaded(
         merge(adapter, tmp_path / "out")
 
 
+def test_missing_space_for_a_base_of_unknown_size_is_noticed_before_anything_is_written(
+    adapter: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of an older kind do not tell how large the model becomes; the loaded model does."""
+    weights = load_file(base / "model.safetensors")
+    torch.save(weights, base / "pytorch_model.bin")
+    (base / "model.safetensors").unlink()
+    usage = namedtuple("usage", "total used free")(64 * 2**20, 0, 64 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match=r"GB, and .* has 0\.07 GB free"):
+        merge(adapter, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_missing_base_is_named(adapter: Path, base: Path, tmp_path: Path) -> None:
     shutil.rmtree(base)
     with pytest.raises(ModelError, match=r"belongs to the model '.*base', which is not there"):

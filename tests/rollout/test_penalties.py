@@ -53,11 +53,13 @@ def test_an_ngram_comes_once() -> None:
 
 
 def test_rows_keep_their_own_settings_and_padding_is_no_token() -> None:
-    """The second row is shorter, and looks for no n-gram; the third's padding repeats nothing."""
-    rows = [Sampling(no_repeat_ngram=1), Sampling(), Sampling(no_repeat_ngram=2)]
-    history = History(rows, [([1, 2, 1], []), ([3], []), ([4], [])], "cpu")
-    kept = history(torch.zeros(3, 5)).isfinite()
-    assert kept.tolist() == [[True, False, False, True, True], [True] * 5, [True] * 5]
+    """The second row is shorter, and looks for no n-gram; the others' padding repeats nothing."""
+    rows = [Sampling(no_repeat_ngram=size) for size in (1, 0, 2, 1)]
+    history = History(rows, [([1, 2, 1], []), ([3], []), ([4], []), ([4], [])], "cpu")
+    kept = history(torch.zeros(4, 5)).isfinite().tolist()
+    assert kept[0] == [True, False, False, True, True]
+    assert kept[1:3] == [[True] * 5, [True] * 5]
+    assert kept[3] == [True, True, True, True, False]
 
 
 def test_ngrams_give_way_where_they_would_leave_nothing() -> None:
@@ -100,6 +102,23 @@ def test_filters_are_those_of_transformers(p: float) -> None:
         expected = theirs(None, warmed)  # type: ignore[arg-type]
         found = filtered(logits, Settings.of([ours] * 16, "cpu"))
         torch.testing.assert_close(found, expected)
+
+
+def test_filters_together_act_in_the_order_of_transformers() -> None:
+    """Each on what the one before left; in another order other tokens stay in some rows."""
+    logits = torch.randn(64, 50, generator=torch.Generator().manual_seed(2)) * 2
+    sampling = Sampling(temperature=1.0, top_k=20, top_p=0.7, min_p=0.1, typical_p=0.8)
+    warpers = (
+        TopKLogitsWarper(20),
+        TopPLogitsWarper(0.7),
+        MinPLogitsWarper(0.1),
+        TypicalLogitsWarper(0.8),
+    )
+    expected: Any = logits
+    for warper in warpers:
+        expected = warper(None, expected)  # type: ignore[arg-type]
+    found = filtered(logits, Settings.of([sampling] * 64, "cpu"))
+    torch.testing.assert_close(found, expected)
 
 
 def test_typical_sampling_leaves_out_the_likeliest_where_it_says_too_little() -> None:
