@@ -63,6 +63,27 @@ def test_cells_match_between_blanks_in_any_case_and_whole(folder: Path) -> None:
     assert not cells.holds_word(3, "7.0"), "the original's query fails on a name with a blank"
 
 
+def test_cells_of_names_in_any_script_are_found_and_those_of_reserved_words_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "shop.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute('CREATE TABLE 商店 (城市 TEXT, prix_é TEXT, "order" TEXT, "2nd" TEXT)')
+        connection.execute("INSERT INTO 商店 VALUES ('北京', 'cher', 'cher', 'cher')")
+    cells = DatabaseCells(path, [("商店", name) for name in ("城市", "prix_é", "order", "2nd")])
+    assert cells.is_whole(0, "北京")
+    assert [cells.holds_word(column, "cher") for column in range(4)] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("cell", ["New York", " New York", "New York ", " New York "])
+def test_a_whole_cell_may_have_a_blank_before_and_after(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "shop.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE shop (town TEXT)")
+        connection.execute("INSERT INTO shop VALUES (?)", (cell,))
+    assert DatabaseCells(path, [("shop", "town")]).is_whole(0, "new york")
+
+
 def test_an_unknown_database_is_named_with_where_it_was_looked_for(folder: Path) -> None:
     with pytest.raises(DatabaseError, match="no database 'bar'"):
         Databases(folder).facts("bar")

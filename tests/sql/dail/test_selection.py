@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from luciola.errors import ConfigError
+from luciola.sql.dail.databases import Databases
+from luciola.sql.dail.organization import organization
+from luciola.sql.dail.prompting import FewShot, choose
 from luciola.sql.dail.selection import (
     SELECTIONS,
+    THRESHOLD,
     Likeness,
     RandomOrder,
     candidates,
@@ -19,6 +27,7 @@ from luciola.sql.dail.selection import (
 )
 from luciola.sql.dail.similarity import bm25, euclidean
 from luciola.sql.dail.skeleton import jaccard
+from luciola.sql.question import Question
 
 DISTANCES = np.array([0.3, 0.1, 0.2, 0.1, 0.9], dtype=np.float32)
 LIKENESS = np.array([0.9, 0.2, 0.85, 0.849, 1.0])
@@ -110,6 +119,67 @@ def test_an_unknown_selection_is_refused() -> None:
 
 def test_the_original_selections_are_all_there() -> None:
     assert len(SELECTIONS) == 10
+
+
+def test_what_each_selection_looks_at() -> None:
+    """The published names: whether questions are masked, and whose skeletons are compared."""
+    assert THRESHOLD == 0.85
+    looked_at = {name: (way.masked, way.skeleton) for name, way in SELECTIONS.items() if way.near}
+    assert looked_at == {
+        "COSSIMILAR": (False, ""),
+        "EUCDISTANCE": (False, ""),
+        "EUCDISTANCETHRESHOLD": (False, ""),
+        "EUCDISQUESTIONMASK": (True, ""),
+        "EUCDISPRESKLSIMTHR": (False, "prediction"),
+        "EUCDISPRESKLSIMPLUS": (False, "prediction"),
+        "EUCDISSKLSIMTHR": (True, "gold"),
+        "EUCDISMASKPRESKLSIMTHR": (True, "prediction"),
+        "EUCDISMASKPRESKLSIMTHRSHIFT": (True, "prediction"),
+    }
+
+
+def test_the_papers_names_are_those_selections_without_their_defect() -> None:
+    published = {
+        "QTS_S": "EUCDISTANCE",
+        "MQS_S": "EUCDISQUESTIONMASK",
+        "QRS_S": "EUCDISPRESKLSIMTHR",
+        "DAIL_S": "EUCDISMASKPRESKLSIMTHR",
+        "ORACLE": "EUCDISSKLSIMTHR",
+    }
+    for paper, name in published.items():
+        assert selection(paper) == SELECTIONS[name]
+        assert replace(selection(name), raw_gold=False) == SELECTIONS[name]
+    defective = [name for name in SELECTIONS if selection(name).raw_gold]
+    assert defective == [name for name, way in SELECTIONS.items() if way.skeleton]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("ORACLE", 0), ("EUCDISSKLSIMTHR", 1), ("eucdissklsimthr", 1)]
+)
+def test_gold_queries_in_lower_case_have_skeletons_but_in_the_original(
+    name: str, first: int, tmp_path: Path
+) -> None:
+    """The target's gold is `select id from shop`: as a skeleton it is like the first example's,
+    as it stands only like that of the second, which is the same text.
+    """
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as connection:
+        connection.execute("CREATE TABLE shop (id, city)")
+    pool = [
+        Question("shop", "far from it", "SELECT city FROM shop"),
+        Question("shop", "far from it", "select id from shop"),
+    ]
+    asked = Question("shop", "which one", "select id from shop")
+    way = FewShot(selection(name), organization("DAIL_O"), shots=1)
+    (order,) = choose(way, [asked], pool, Databases(tmp_path))
+    assert next(order) == first
+
+
+def test_the_pools_queries_are_read_only_where_skeletons_are_compared(tmp_path: Path) -> None:
+    """`bar` has no database, which only a skeleton would need."""
+    pool = [Question("bar", "which one", "SELECT 1")]
+    way = FewShot(selection("QTS_S"), organization("DAIL_O"), shots=1)
+    (order,) = choose(way, [Question("bar", "which one", "")], pool, Databases(tmp_path))
+    assert list(order) == [0]
 
 
 def test_choosing_from_a_large_pool_is_fast() -> None:

@@ -7,16 +7,19 @@ nothing, and a word with an apostrophe is nowhere.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from luciola.sql.database import checked_file, connect_sqlite
-from luciola.sql.identifier import identifier, quoted
+from luciola.sql.identifier import SQLITE_RESERVED, quoted
 
 LONGEST = 500
 """Characters of a cell that are looked at; longer texts are no values that a question names."""
+
+BARE = re.compile(r"[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*", re.ASCII)
 
 
 class DatabaseCells:
@@ -36,7 +39,7 @@ class DatabaseCells:
 
     def is_whole(self, column: int, words: str) -> bool:
         found, text = self._wholes[column], words.lower()
-        return text in found or f" {text}" in found or f"{text} " in found
+        return any(cell in found for cell in (text, f" {text}", f"{text} ", f" {text} "))
 
 
 @contextmanager
@@ -45,9 +48,14 @@ def _opened(path: str | Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def _is_bare(name: str) -> bool:
+    """Whether SQLite takes the name without quotes; letters of any script may be in it."""
+    return BARE.fullmatch(name) is not None and name.lower() not in SQLITE_RESERVED
+
+
 def _texts(connection: sqlite3.Connection, table: str, column: str) -> Iterator[str]:
     """Every different cell in lower case; nothing where the database refuses the query."""
-    if not table or identifier(table) != table or identifier(column) != column:
+    if not (_is_bare(table) and _is_bare(column)):
         return
     query = (
         f"SELECT DISTINCT lower(CAST({quoted(column)} AS TEXT)) FROM {quoted(table)} "

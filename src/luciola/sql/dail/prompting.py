@@ -111,7 +111,8 @@ def _orders(
         return
     expected = _expected(chosen, questions, databases)
     texts = _texts(chosen, questions, databases), _texts(chosen, pool, databases)
-    likeness = Likeness([databases.skeleton(row.db_id, row.query) for row in pool])
+    compared = pool if chosen.skeleton else ()
+    likeness = Likeness([_gold_skeleton(chosen, row, databases) for row in compared])
     for distances, skeleton in zip(compare(*texts), expected, strict=True):
         alike = None if skeleton is None else likeness.to(skeleton)
         yield ranked(chosen, distances, alike, threshold=way.threshold)
@@ -129,17 +130,24 @@ def _expected(
     """The skeleton that each question's examples should have; None where none is asked for."""
     if not way.skeleton:
         return [None] * len(questions)
-    queries = [row.query if way.skeleton == "gold" else row.prediction for row in questions]
+    gold = way.skeleton == "gold"
+    queries = [row.query if gold else row.prediction for row in questions]
     if missing := [index for index, query in enumerate(queries) if not query.strip()]:
-        what = "the gold query" if way.skeleton == "gold" else "a first prediction"
+        what = "the gold query" if gold else "a first prediction"
         raise ConfigError(
             f"this selection needs {what} of every question, and question {missing[0]} has none "
             f"({len(missing)} of {len(queries)} lack it)",
             remedy="Give --predictions FILE, one SQL a line, or choose MQS_S or QTS_S.",
         )
-    return [
-        databases.skeleton(row.db_id, query) for row, query in zip(questions, queries, strict=True)
-    ]
+    if gold:
+        return [_gold_skeleton(way, row, databases) for row in questions]
+    return [databases.skeleton(row.db_id, row.prediction) for row in questions]
+
+
+def _gold_skeleton(way: Selection, row: Question, databases: Databases) -> str:
+    if way.raw_gold and not row.query.startswith("SELECT"):
+        return row.query
+    return databases.skeleton(row.db_id, row.query)
 
 
 def _excluded(way: FewShot, asked: Question, pool: Sequence[Question]) -> set[int]:

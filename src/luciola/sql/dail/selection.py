@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from types import MappingProxyType
 
@@ -36,6 +36,7 @@ class Selection:
     subtracts: bool = False  # likeness is taken off the distance instead of parting into passes
     farthest: float | None = None  # distance beyond which nothing is chosen
     skips_same: bool = False  # whether the same question in the pool is passed over
+    raw_gold: bool = False  # whether a gold query is its own skeleton unless it begins with SELECT
 
 
 SELECTIONS = MappingProxyType(
@@ -64,8 +65,13 @@ PAPER_NAMES = MappingProxyType(
 
 
 def selection(name: str) -> Selection:
-    """The selection of that name: the paper's (`DAIL_S`) or the published code's."""
-    return by_name("selection", name, SELECTIONS, PAPER_NAMES)
+    """The selection of that name: the paper's (`DAIL_S`) or the published code's.
+
+    The published code's names also mean a defect of that code: a gold query that does not begin
+    with SELECT in capitals is compared as it stands, not by its skeleton.
+    """
+    found = by_name("selection", name, SELECTIONS, PAPER_NAMES)
+    return replace(found, raw_gold=bool(found.skeleton) and name.upper() in SELECTIONS)
 
 
 class Likeness:
