@@ -66,6 +66,25 @@ def test_an_exact_match_replaces_a_partial_one() -> None:
     assert found.tables == {(0, 0): "TEM"}
 
 
+def test_names_of_five_words_match_whole_and_longer_ones_from_their_beginning() -> None:
+    words = ["number", "of", "all", "old", "dog"]
+    schema = LinkedSchema(("*", " ".join(words), " ".join([*words, "here"])), ("text",) * 3, ())
+    found = link(words, schema).columns
+    assert found == {(i, 1): "CEM" for i in range(5)} | {(i, 2): "CPM" for i in range(5)}
+
+
+def test_column_0_is_never_linked_and_times_are_told_from_numbers() -> None:
+    schema = LinkedSchema(("*", "year", "since"), ("number", "number", "time"), ())
+    found = link(["*", "1999"], schema)
+    assert found.columns == {}
+    assert found.numbers == {(1, 1): "NUMBER", (1, 2): "TIME"}
+
+
+def test_stop_words_and_marks_are_looked_for_in_no_cell() -> None:
+    cells = Pairs({1: ["the", "?", "yes"]})
+    assert link(["the", "yes", "?"], PETS, cells).cells == {(1, 1): "EXACTMATCH"}
+
+
 def test_cells_are_linked_as_runs_whole_or_in_part() -> None:
     cells = Pairs({1: ["guide dog", "cat"], 3: ["rex dog"]})
     found = link(["the", "guide", "dog", "and", "12"], PETS, cells)

@@ -55,6 +55,11 @@ def test_beyond_the_farthest_nothing_is_chosen() -> None:
     assert order("EUCDISTANCETHRESHOLD") == [1, 3, 2, 0]
 
 
+def test_what_is_just_as_far_as_the_farthest_is_chosen() -> None:
+    way = replace(selection("EUCDISTANCETHRESHOLD"), farthest=0.5)
+    assert ranked(way, np.array([0.5, 0.75, 0.25], dtype=np.float32)).tolist() == [2, 0]
+
+
 def test_likeness_taken_off_the_distance() -> None:
     """Distance - likeness: -0.6, -0.1, -0.65, -0.749, -0.1."""
     assert order("EUCDISPRESKLSIMPLUS") == [3, 2, 0, 4, 1]

@@ -148,10 +148,40 @@ def test_style_costs_a_match_only_in_the_official_mode(zoo: Path, styled: str) -
             "SELECT Age , count(*) FROM Keeper GROUP BY Age ORDER BY count(*)",
             "SELECT Age, COUNT(*) AS many FROM Keeper GROUP BY Age ORDER BY many",
         ),
+        ("SELECT count(DISTINCT Age) FROM Keeper", "SELECT COUNT(DISTINCT(Age)) FROM Keeper"),
+        (
+            "SELECT Name FROM Keeper WHERE Age IN (1, 2) AND Name NOT IN ('a, b)', 'c')",
+            "SELECT Name FROM Keeper WHERE Name NOT IN ('x') AND Age IN (-3,4,5.5)",
+        ),
     ],
 )
 def test_joins_and_names_of_other_styles_are_understood(zoo: Path, gold: str, styled: str) -> None:
     (judged,) = judge(zoo, (gold, styled), metrics=("em",))
+    assert judged.em is True, judged.errors
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [
+        "SELECT Name FROM Keeper WHERE Id IN (1, 2)",
+        "SELECT Name FROM Keeper WHERE Age NOT IN (1, 2)",
+        "SELECT Name FROM Keeper WHERE Age IN (1, Id)",
+        "SELECT Name FROM Keeper WHERE Age IN (1, 2",
+        "SELECT Name FROM Keeper WHERE Age IN (SELECT 1, 2 FROM Keeper)",
+    ],
+)
+def test_a_list_stands_for_no_other_condition(zoo: Path, predicted: str) -> None:
+    (judged,) = judge(
+        zoo, ("SELECT Name FROM Keeper WHERE Age IN (1, 2)", predicted), metrics=["em"]
+    )
+    assert (judged.em, judged.hardness) == (False, "easy")
+
+
+def test_one_literal_in_brackets_stays_the_literal_of_a_derived_table(zoo: Path) -> None:
+    """There literals are compared; the prediction is of another style for its alias alone."""
+    gold = "SELECT count(*) FROM (SELECT Name FROM Keeper WHERE Age IN (30))"
+    pair = (gold, gold.replace("FROM Keeper", "FROM Keeper k"))
+    (judged,) = judge(zoo, pair, metrics=["em"])
     assert judged.em is True, judged.errors
 
 

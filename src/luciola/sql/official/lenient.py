@@ -1,13 +1,15 @@
 """Tokens for the official grammar from SQL of any style, so that style alone costs no match.
 
 What means the same is written the same: blanks around operators, `<>` for `!=`, INNER and CROSS
-JOIN, comma joins, aliases without AS, names of selected columns, quoted identifiers, IS NULL. Left
-out, because the grammar has no place for them: outer joins, CASE, WITH, functions, conditions in
-brackets, and aliases that mean different tables at different places.
+JOIN, comma joins, aliases without AS, names of selected columns, quoted identifiers, IS NULL,
+brackets after DISTINCT, IN with a list of literals. Left out, because the grammar has no place for
+them: outer joins, CASE, WITH, functions, conditions in brackets, and aliases that mean different
+tables at different places.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from luciola.sql.identifier import SQLITE_RESERVED
@@ -22,6 +24,7 @@ AFTER_VALUES = {"=", "!=", ">", "<", ">=", "<=", "like", "between", "in", "and",
 MAX_TOKENS = 5_000
 """Beyond it names are not put in any more, since names made of names could grow without end."""
 NOT_ALIASES = CLAUSES | SQLITE_RESERVED | {"by", "asc", "desc", "with"}
+LITERAL = re.compile(r'".*"|-?[\d.]+(?:e[+-]?\d+)?', re.DOTALL)
 CLOSING = {"'": "'", '"': '"', "`": "`", "[": "]"}
 
 
@@ -32,7 +35,7 @@ def tokenize_leniently(sql: str, schema: Schema) -> list[str]:
     """
     require(len(sql) <= MAX_CHARACTERS, f"is longer than {MAX_CHARACTERS:,} characters")
     tokens = _joined(_plain(sql, schema))
-    tokens = _with_null_as_literal(tokens)
+    tokens = _with_lists_as_literal(_without_distinct_brackets(_with_null_as_literal(tokens)))
     return _without_column_aliases(_with_plain_joins(tokens), schema)
 
 
@@ -83,6 +86,43 @@ def _with_null_as_literal(tokens: list[str]) -> list[str]:
         else:
             found.append(token)
     return found
+
+
+def _without_distinct_brackets(tokens: list[str]) -> list[str]:
+    """`distinct x` for `distinct ( x )`."""
+    found: list[str] = []
+    for token in tokens:
+        if token == ")" and found[-3:-1] == ["distinct", "("]:
+            found[-2:] = found[-1:]
+        else:
+            found.append(token)
+    return found
+
+
+def _with_lists_as_literal(tokens: list[str]) -> list[str]:
+    """`in ( 1 , 2 )` as one literal, since its values are not compared."""
+    found: list[str] = []
+    at = 0
+    while at < len(tokens):
+        found.append(tokens[at])
+        end = _end_of_list(tokens, at + 1) if tokens[at] == "in" else None
+        if end is not None:
+            values = "".join(tokens[at + 1 : end]).replace('"', "")
+            found.append(f'"{values}"')
+        at = end or at + 1
+    return found
+
+
+def _end_of_list(tokens: list[str], start: int) -> int | None:
+    """Where a list of several literals that begins at `start` is over; None: it is none."""
+    if tokens[start : start + 1] != ["("]:
+        return None
+    for at in range(start + 1, len(tokens) - 1, 2):
+        if not LITERAL.fullmatch(tokens[at]):
+            return None
+        if tokens[at + 1] != ",":
+            return at + 2 if tokens[at + 1] == ")" and at > start + 1 else None
+    return None
 
 
 def _with_plain_joins(tokens: list[str]) -> list[str]:
