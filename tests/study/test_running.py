@@ -85,6 +85,11 @@ def test_a_torn_result_is_made_anew(study_of: StudyOf, scripted: Any) -> None:
         ({"max_tokens": 50}, 2),
         ({"original": True}, 2),
         ({"limit": 3}, 2),
+        ({"temperature": 0.5}, 2),
+        ({"vote_temperature": 0.5}, 0),
+        ({"timeout": 30.0}, 2),
+        ({"timeout": 5.0, "workers": 1}, 0),
+        ({"models": [{"model": "m", "url": "http://localhost:1/v1", "context": 900}]}, 2),
         ({"similarity": "minilm"}, 0),
         ({"models": [{"model": "m", "url": "http://localhost:2/v1"}]}, 2),
         ({"models": [{"model": "m", "url": "http://localhost:1/v1", "name": "other"}]}, 0),
@@ -98,6 +103,26 @@ def test_only_what_decides_a_result_makes_it_new(
     """Without examples, how they are compared decides nothing; nor does a model's name."""
     run(study_of(), scripted().opened, show=False)
     assert len(Study(study_of(**settings)).unfinished()) == points
+
+
+def test_what_decides_examples_and_votes_makes_their_results_new(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    """DAIL_S with two votes, and MQS_S before it, or the same without examples."""
+    grids = [{**FEW, "votes": [2]}]
+    run(study_of(grids=grids), scripted().opened, show=False)
+    changes: list[tuple[dict[str, Any], int]] = [
+        ({}, 0),
+        ({"similarity": "minilm"}, 2),
+        ({"threshold": 0.5}, 2),
+        ({"cross_domain": True}, 2),
+        ({"first_answers": "ZERO_SHOT"}, 2),
+        ({"vote_temperature": 0.5}, 2),
+        ({"temperature": 0.5}, 0),
+    ]
+    for settings, points in changes:
+        left = Study(study_of(grids=grids, **settings)).unfinished()
+        assert len(left) == points, settings
 
 
 def test_a_changed_database_is_asked_anew(study_of: StudyOf, scripted: Any, zoo: Path) -> None:

@@ -48,6 +48,19 @@ def test_names_and_values_become_blanks(sql: str, expected: str) -> None:
     assert skeleton(sql, SHOP) == expected
 
 
+@pytest.mark.parametrize("word", ["AND", "OR"])
+def test_a_join_on_two_conditions_leaves_no_trace(word: str) -> None:
+    sql = (
+        f"SELECT T1.city FROM shop AS T1 JOIN sale AS T2 ON T1.id = T2.shop_id {word} T1.id = T2.id"
+    )
+    assert skeleton(f"{sql} WHERE T2.amount > 3", SHOP) == "select _ from _ where _"
+
+
+def test_ten_short_aliases_count_even_where_no_column_has_them() -> None:
+    assert aliases(["from", "b", "as", "t10"]) == {"t10": "b"}
+    assert aliases(["from", "b", "as", "t11"]) == {}
+
+
 def test_ascending_order_is_written_out_unless_some_order_is_named() -> None:
     assert normalize("SELECT a FROM b ORDER BY c") == "select a from b order by c asc"
     assert normalize("SELECT a FROM b ORDER BY max(c)") == "select a from b order by max ( c ) asc"

@@ -19,6 +19,8 @@ from luciola.sql.official.report import interval
 VERSION = 1
 """Raised when answers are read or judged otherwise than before."""
 VERDICTS = ("em", "ex", "valid")
+TIMEOUT_S = 5.0
+"""The usual limit of a query; it is no part of a point's address, so that older results count."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
         "temperature": config.temperature if point.votes == 1 else config.vote_temperature,
         "seed": config.seed,
     }
+    if config.timeout != TIMEOUT_S:  # a query that ran out of time may be right with more of it
+        decides["timeout"] = config.timeout
     if point.shots:
         decides["pool"] = [[q.db_id, q.question, q.query] for q in material.pool]
         decides["similarity"] = [config.similarity, config.threshold, config.cross_domain]
