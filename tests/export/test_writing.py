@@ -12,7 +12,7 @@ import numpy as np
 import peft
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, MistralConfig, MistralForCausalLM
 
 from exportable_models import build_qwen2, build_sentencepiece, write_changed
 from luciola.errors import ConfigError, ModelError, StorageError
@@ -20,7 +20,16 @@ from luciola.export import tensors, writing
 from luciola.export.writing import export_gguf
 from luciola.models.load import load_model, load_tokenizer
 from models_on_disk import build_tokenizer
-from support import CHAT_TEMPLATE, build_llama
+from support import CHAT_TEMPLATE, VOCABULARY, build_llama
+
+SMALL = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
 
 
 def logits(model: Any) -> torch.Tensor:
@@ -63,6 +72,55 @@ def test_values_of_a_matrix_are_float16_or_blocks_and_norms_float32(
     weight = load_model(saved).model.embed_tokens.weight.detach().numpy()
     expanded = gguf.dequantize(read["token_embd.weight"].data, gguf.GGMLQuantizationType.Q8_0)
     assert np.abs(expanded - weight).max() <= np.abs(weight).max() / 127
+
+
+def test_rows_without_whole_blocks_are_float16(tmp_path: Path) -> None:
+    """A width of 48 is a block and a half; the others are of 32."""
+    folder = write_changed(tmp_path / "m", intermediate_size=48)
+    export_gguf(folder, tmp_path / "m.gguf", kind="q8_0")
+    read = {t.name: t.tensor_type.name for t in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
+    assert read["blk.0.ffn_down.weight"] == "F16"
+    assert read["blk.0.ffn_up.weight"] == "Q8_0"
+    expected, seen = logits(load_model(folder)), logits(load_model(tmp_path / "m.gguf"))
+    assert (seen - expected).abs().max() < 5e-2 * expected.abs().max()
+
+
+def test_sizes_that_readers_would_guess_otherwise_are_written(tmp_path: Path) -> None:
+    """Heads wider than their share of the width, and positions that are pressed together."""
+    rope = {"rope_type": "linear", "rope_theta": 5e5, "factor": 2.0}
+    folder = write_changed(tmp_path / "m", head_dim=16, rope_parameters=rope)
+    export_gguf(folder, tmp_path / "m.gguf")
+    fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
+    assert {
+        name: fields[f"llama.{name}"].contents()
+        for name in (
+            "attention.key_length",
+            "attention.value_length",
+            "rope.dimension_count",
+            "rope.freq_base",
+            "rope.scaling.type",
+            "rope.scaling.factor",
+        )
+    } == {
+        "attention.key_length": 16,
+        "attention.value_length": 16,
+        "rope.dimension_count": 16,
+        "rope.freq_base": 5e5,
+        "rope.scaling.type": "linear",
+        "rope.scaling.factor": 2.0,
+    }
+
+
+def test_a_window_shorter_than_the_context_is_the_length_that_llama_cpp_may_see(
+    tmp_path: Path,
+) -> None:
+    config = MistralConfig(**{**SMALL, "sliding_window": 130, "max_position_embeddings": 256})
+    torch.manual_seed(0)
+    MistralForCausalLM(config).save_pretrained(str(tmp_path / "m"))
+    build_tokenizer().save_pretrained(str(tmp_path / "m"))
+    export_gguf(tmp_path / "m", tmp_path / "m.gguf")
+    fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
+    assert fields["llama.context_length"].contents() == 130
 
 
 def test_rows_of_rotary_pairs_stand_side_by_side() -> None:

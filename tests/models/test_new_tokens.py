@@ -15,6 +15,7 @@ from luciola.methods.preparation import adapt, tokenizer_of
 from luciola.models.actor_critic import using_adapter
 from luciola.models.adapters import merged, trained_parameters
 from luciola.models.load import load_model, load_tokenizer
+from luciola.models.new_tokens import grow
 from luciola.models.save import save_model
 from support import build_llama, build_tokenizer, write_chats, write_model
 
@@ -31,6 +32,19 @@ def saved(folder: Path, *, tied: bool) -> Path:
     model.save_pretrained(folder)
     build_tokenizer().save_pretrained(folder)
     return folder
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_new_row_begins_as_the_mean_of_all_at_both_ends(tied: bool, tmp_path: Path) -> None:
+    model: Any = load_model(saved(tmp_path / "m", tied=tied))
+    before = (model.get_input_embeddings(), model.get_output_embeddings())
+    means = [end.weight.detach().mean(0) for end in before]
+    grow(model, 99)
+    ends = (model.get_input_embeddings(), model.get_output_embeddings())
+    for end, mean in zip(ends, means, strict=True):
+        assert len(end.weight) == 99
+        torch.testing.assert_close(end.weight[97:].detach(), mean.expand(2, -1))
+    assert (ends[0].weight is ends[1].weight) == tied
 
 
 def recipe(folder: Path, kind: str = "lora") -> TrainingConfig:

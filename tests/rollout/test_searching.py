@@ -34,6 +34,7 @@ from luciola.rollout.steering import Advantage
 from luciola.types import Request, Sample, Sampling
 
 END = 40
+VOCABULARY = 41
 GOLDENS = Path(__file__).parents[2].parent / "shared/goldens/rl"
 Prompts = list[tuple[int, ...]]
 
@@ -162,6 +163,44 @@ def test_beams_find_the_answers_of_transformers(
         for sample, ids in zip(found, theirs[:, len(prompt) :].tolist(), strict=True):
             assert list(sample.ids) == [*ids, END][: len(sample.ids)]
             assert set(ids[len(sample.ids) :]) <= {END}
+
+
+def test_beams_stop_early_where_transformers_does(
+    model: LlamaForCausalLM, prompts: Prompts
+) -> None:
+    """With ends that are reached at different lengths waiting changes the answers."""
+    ends, found = [24, 25, 26, 27, END], {}
+    mask = torch.ones(1, len(prompts[0]), dtype=torch.int64)
+    for early in (True, False):
+        theirs = model.generate(
+            torch.tensor([prompts[0]]),
+            attention_mask=mask,
+            max_new_tokens=20,
+            do_sample=False,
+            num_beams=2,
+            num_return_sequences=2,
+            eos_token_id=ends,
+            early_stopping=early,
+        )
+        strategy = Beams(2, early_stopping=early)
+        sampler = SearchSampler(model, strategy, end_ids=ends)
+        samples = sampler.sample([Request(prompts[0], n=2, sampling=Sampling(20))])
+        found[early] = [list(sample.ids) for sample in samples]
+        for ids, row in zip(found[early], theirs[:, len(prompts[0]) :].tolist(), strict=True):
+            assert ids == row[: len(ids)]
+            assert set(row[len(ids) :]) <= {END}
+    assert found[True] != found[False]
+
+
+def test_contrast_never_takes_what_an_ngram_forbids(
+    model: LlamaForCausalLM, prompts: Prompts
+) -> None:
+    """At the end fewer tokens are left than there are candidates; probability counts nothing."""
+    prompt = tuple(dict.fromkeys(prompts[0]))
+    sampling = Sampling(VOCABULARY - len(prompt), no_repeat_ngram=1)
+    sampler = SearchSampler(model, Contrastive(1.0, 8), end_ids=[])
+    ids = sampler.sample([Request(prompt, sampling=sampling)])[0].ids
+    assert sorted([*prompt, *ids]) == list(range(VOCABULARY))
 
 
 def test_searches_work_where_the_cache_forgets(

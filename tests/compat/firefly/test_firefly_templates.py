@@ -199,6 +199,12 @@ def test_an_empty_system_message_is_not_the_default(every_family: Any) -> None:
     assert str(head) == "<|im_start|>system\n<|im_end|>\n"
 
 
+def test_white_space_around_a_system_message_goes(every_family: Any) -> None:
+    template = FireflyTemplate(every_family, "qwen")
+    head = template.segments([Message("system", "\n Be brief. "), Message("user", "a")])[0]
+    assert str(head) == "<|im_start|>system\nBe brief.<|im_end|>\n"
+
+
 def test_a_tokenizer_that_keeps_the_template_is_rendered_as_in_training(every_family: Any) -> None:
     row = conversation(TURNS)
     trained = Renderer(every_family, template="firefly:mistral").render(row)
