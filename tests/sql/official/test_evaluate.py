@@ -96,6 +96,15 @@ def test_literals_of_gold_are_put_in_only_where_asked(zoo: Path) -> None:
     assert judge(zoo, pair, plug_value=True)[0].ex is True
 
 
+def test_gold_literals_are_tried_until_some_combination_is_right(zoo: Path) -> None:
+    """40 and 40 first, then 40 and 2, which is gold itself."""
+    pair = (
+        "SELECT Name FROM Keeper WHERE Age = 40 AND Id = 2",
+        "SELECT Name FROM Keeper WHERE Age = 9 AND Id = 9",
+    )
+    assert judge(zoo, pair, plug_value=True)[0].ex is True
+
+
 def test_every_combination_of_gold_literals_is_tried() -> None:
     gold, predicted = "a = 'x' AND b = 2", "b > 7 AND a = 'y'"
     assert set(plugged(gold, predicted)) == {

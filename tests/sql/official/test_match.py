@@ -32,6 +32,14 @@ ALIKE = [
         "SELECT name FROM keeper WHERE id = 1 AND age > 3 OR name = 'x'",
     ),
     (
+        f"SELECT name FROM keeper WHERE id IN (SELECT T1.id {JOIN} AND T1.age > 3)",
+        f"SELECT name FROM keeper WHERE id IN (SELECT T1.id {JOIN} AND T1.age > 4)",
+    ),
+    (
+        f"SELECT id FROM animal UNION SELECT T1.id {JOIN}",
+        f"SELECT id FROM animal UNION SELECT T2.keeper_id {JOIN}",
+    ),
+    (
         "SELECT name FROM keeper EXCEPT SELECT DISTINCT name FROM keeper",
         "SELECT name FROM keeper EXCEPT SELECT name FROM keeper",
     ),
@@ -79,6 +87,11 @@ DIFFERENT = [
         "SELECT name FROM keeper UNION SELECT id FROM animal",
         {"IUEN"},
     ),
+    (  # a branch knows the foreign keys of the first query's tables alone
+        f"SELECT animal_id FROM feeding UNION SELECT T1.id {JOIN}",
+        f"SELECT animal_id FROM feeding UNION SELECT T2.keeper_id {JOIN}",
+        {"IUEN"},
+    ),
     (
         "SELECT name FROM keeper WHERE id IN (SELECT DISTINCT id FROM keeper)",
         "SELECT name FROM keeper WHERE id IN (SELECT id FROM keeper)",
@@ -122,6 +135,8 @@ def test_other_tables_are_no_match_where_all_components_agree(
 ) -> None:
     pair = "SELECT count(*) FROM keeper", "SELECT count(*) FROM animal"
     assert compare(parsed, schema, *pair) == (False, set())
+    joined = "SELECT count(*) FROM keeper AS T1 JOIN keeper AS T2"
+    assert compare(parsed, schema, pair[0], joined) == (False, set())
 
 
 def test_distinct_in_a_derived_table_counts(parsed: Parse, schema: Schema) -> None:
