@@ -88,6 +88,55 @@ def test_the_formats_are_those_of_the_reference() -> None:
         assert FORMATS[name].stop == known["stop_word"]
 
 
+TEXTS = {
+    "orion": "<s>|Human: he is?\n\nAssistant: </s>|Hello!</s>|Human: 2+2?\n\nAssistant: </s>|4</s>",
+    "chatglm2": "⟦gMASK⟧⟦sop⟧|[Round 1]\n\n问：he is?\n\n答：|Hello!⟦EOS⟧|"
+    "[Round 2]\n\n问：2+2?\n\n答：|4⟦EOS⟧",
+    "ziya2": "<human>:he is? <bot>:|Hello!</s>|<human>:2+2? <bot>:|4</s>",
+    "xverse": "Human: he is?\n\nAssistant: |Hello!<|endoftext|>|Human: 2+2?\n\nAssistant: |"
+    "4<|endoftext|>",
+    "minicpm3": "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n|"
+    "<|im_start|>user\nhe is?<|im_end|>\n<|im_start|>assistant\n|Hello!<|im_end|>\n|"
+    "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n|4<|im_end|>\n",
+    "mixtral": "<s>|[INST]he is?[/INST]|Hello!</s>|[INST]2+2?[/INST]|4</s>",
+    "baichuan": "<reserved_102>he is?<reserved_103>|Hello!</s>|<reserved_102>2+2?<reserved_103>|"
+    "4</s>",
+    "baichuan2": "<reserved_106>he is?<reserved_107>|Hello!</s>|<reserved_106>2+2?<reserved_107>|"
+    "4</s>",
+    "vicuna": "A chat between a curious user and an artificial intelligence assistant. The "
+    "assistant gives helpful, detailed, and polite answers to the user's questions.\n|"
+    "USER: he is? ASSISTANT:|Hello!</s>|USER: 2+2? ASSISTANT:|4</s>",
+    "phi3": "<|user|>\nhe is?<|end|>\n<|assistant|>|Hello!<|end|>\n|"
+    "<|user|>\n2+2?<|end|>\n<|assistant|>|4<|end|>\n",
+}
+"""Each segment of TURNS without a system message, those of answers trained. These stand beside the
+reference cases, which leave them out; llama2's default is long and looked at apart."""
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_segment_of_the_other_templates(name: str, every_family: Any) -> None:
+    template = FireflyTemplate(every_family, name)
+    segments = template.segments(conversation(TURNS).messages)
+    assert "|".join(map(str, segments)) == TEXTS[name]
+    assert [s.trained for s in segments[-4:]] == [False, True, False, True]
+    assert not any(s.trained for s in segments[:-4])
+
+
+def test_llama2_puts_its_system_message_before_the_first_question(every_family: Any) -> None:
+    template = FireflyTemplate(every_family, "llama2")
+    own, given = (template.segments(conversation(TURNS, system).messages) for system in (None, "S"))
+    assert str(own[0]).startswith("<<SYS>>\nYou are a helpful, respectful and honest assistant. ")
+    assert str(own[0]).endswith("please don't share false information.\n<</SYS>>\n\n")
+    assert "".join(map(str, given)) == (
+        "<<SYS>>\nS\n<</SYS>>\n\n[INST]he is?[/INST]Hello! </s>[INST]2+2?[/INST]4 </s>"
+    )
+
+
+def test_the_reference_cases_and_these_are_all() -> None:
+    known = {case["template"] for case in golden("sft_templates_firefly.json")["cases"]}
+    assert known | TEXTS.keys() | {"llama2"} == FORMATS.keys()
+
+
 class Characters:
     """One token per character."""
 
