@@ -14,10 +14,14 @@ from luciola.sql.identifier import quoted
 from luciola.sql.prompt import table_line
 from luciola.sql.schema import Column, ForeignKey, Schema, Table
 
+Row = tuple[int, str, str, int, str, int]
+"""(number, name, type, not null, default, place in the primary key) of a column"""
+HIDDEN = 1
+
 
 def house_lines(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
     """One line per table: ` shop: id*, city, owner_id -> owner.id`."""
-    rows = {name: connection.execute(_pragma("table_info", name)).fetchall() for name in names}
+    rows = {name: _columns(connection, name) for name in names}
     keys = {name.lower(): _primary_key(found) for name, found in rows.items()}
     tables = tuple(
         Table(
@@ -36,7 +40,13 @@ def _pragma(what: str, name: str) -> str:
     return f"PRAGMA {what}({quoted(name)})"
 
 
-def _primary_key(rows: Sequence[tuple[int, str, str, int, str, int]]) -> tuple[str, ...]:
+def _columns(connection: sqlite3.Connection, name: str) -> list[Row]:
+    """With generated columns, which can be asked for, and without those that modules hide."""
+    found = connection.execute(_pragma("table_xinfo", name)).fetchall()
+    return [row[:6] for row in found if row[6] != HIDDEN]
+
+
+def _primary_key(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5])
 
 
