@@ -28,6 +28,7 @@ def sandbox(shop: Path) -> Iterator[Sandbox]:
         ("SELECT DISTINCT city FROM shop", "SELECT city FROM shop", True),
         ("SELECT count(DISTINCT city) FROM shop", "SELECT count(*) FROM shop", True),
         ("SELECT age FROM employee WHERE age > = 35", "SELECT 41 UNION SELECT 35", True),
+        ("SELECT 7 WHERE 1 ! = 2 AND 1 < = 2", "SELECT 7", True),
         ("SELECT YEAR(CURDATE()) - 20", "SELECT 2000", True),
         ("SELECT 'distinct'", "SELECT 'distinct '", False),
     ],

@@ -124,9 +124,12 @@ def test_the_house_prompt_shows_the_schema_as_the_specialist_reads_it(tmp_path: 
             "PRIMARY KEY (b, a), FOREIGN KEY (d, a) REFERENCES shop (b, a), "
             "FOREIGN KEY (a) REFERENCES owner (id))"
         )
+        connection.execute("CREATE TABLE sale (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+        connection.execute("CREATE VIRTUAL TABLE note USING fts5 (body)")
         connection.execute("CREATE TABLE price (net, gross AS (net * 1.2), tax AS (1) STORED)")
     expected = f"{schema_text(read_schema(path))}\n\nHow many?\nSELECT "
     assert representation("HOUSE").prompt(read_facts(path), "How many?") == expected
+    assert "sqlite_sequence(name, seq)" in representation("OD_P").prompt(read_facts(path), "?")
     assert "b* -> shop.b" not in expected
     assert "d -> shop.b" in expected
     assert "price: net, gross, tax" in expected

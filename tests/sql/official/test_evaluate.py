@@ -84,6 +84,18 @@ def test_logs_beside_a_database_are_no_databases_of_the_suite(second_zoo: Path) 
     assert names == ["zoo.sqlite", "zoo_1.sqlite"]
 
 
+@pytest.mark.parametrize("official", [True, False])
+def test_the_rows_order_counts_only_where_gold_orders_them(zoo: Path, official: bool) -> None:
+    ordered, other = judge(
+        zoo,
+        ("SELECT Name FROM Keeper ORDER BY Id", "SELECT Name FROM Keeper ORDER BY Id DESC"),
+        ("SELECT Name FROM Keeper", "SELECT Name FROM Keeper ORDER BY Id DESC"),
+        official=official,
+        metrics=("ex",),
+    )
+    assert (ordered.ex, other.ex) == (False, True)
+
+
 def test_distinct_counts_only_where_it_is_kept(zoo: Path) -> None:
     pair = ("SELECT DISTINCT Age FROM Keeper", "SELECT Age FROM Keeper")
     assert judge(zoo, pair)[0].ex is True

@@ -20,7 +20,9 @@ from luciola.sql.identifier import quoted
 
 @dataclass(frozen=True)
 class TableFacts:
-    """One table; `create` is its CREATE TABLE text to the byte, `house` its house prompt's line."""
+    """One table; `create` is its CREATE TABLE text to the byte, `house` its house prompt's line,
+    or "" where that does not show it.
+    """
 
     name: str
     columns: tuple[str, ...]

@@ -20,7 +20,12 @@ HIDDEN = 1
 
 
 def house_lines(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
-    """One line per table: ` shop: id*, city, owner_id -> owner.id`."""
+    """One line per table: ` shop: id*, city, owner_id -> owner.id`.
+
+    "" for what SQLite and its search indexes keep for themselves: published prompts alone show it.
+    """
+    listed = connection.execute("PRAGMA table_list")
+    inner = {row[1] for row in listed if row[2] == "shadow" or row[1].startswith("sqlite_")}
     rows = {name: _columns(connection, name) for name in names}
     keys = {name.lower(): _primary_key(found) for name, found in rows.items()}
     tables = tuple(
@@ -33,7 +38,7 @@ def house_lines(connection: sqlite3.Connection, names: Sequence[str]) -> list[st
         for name, found in rows.items()
     )
     schema = Schema("sqlite", tables)
-    return [table_line(schema, table) for table in tables]
+    return ["" if table.name in inner else table_line(schema, table) for table in tables]
 
 
 def _pragma(what: str, name: str) -> str:

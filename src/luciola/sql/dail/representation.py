@@ -154,7 +154,9 @@ class Representation:
         family = self.family
         keys = family.keys if self.foreign_keys and family.keys else ""
         return family.layout.format(
-            tables=family.between.join(_table_text(family, table) for table in facts.tables),
+            tables=family.between.join(
+                filter(None, (_table_text(family, t) for t in facts.tables))
+            ),
             keys=keys.format(**_lists(facts.foreign_keys)),
             wording=family.wordings[self.wording],
             question=question,
