@@ -42,6 +42,10 @@ def test_what_may_become_a_stop_string_is_held_back() -> None:
     assert "".join(stream("ab<end>cd", ("<end>",))) == "ab"
 
 
+def test_the_first_of_several_stop_strings_counts_whatever_their_order() -> None:
+    assert "".join(stream("a<b>c<d>e", ("<d>", "<b>"), step=100)) == "a"
+
+
 def test_the_end_tells_what_was_held_back() -> None:
     told: list[str] = []
     one = TextStream(Bytes(), ("<end>",), told.append)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exportable_models import build_sentencepiece
 from luciola.export.modelfile import go_template, modelfile, pattern_of
 from luciola.export.vocabulary import vocabulary_of
 from luciola.models import catalogue
@@ -51,6 +52,15 @@ def test_a_template_that_refuses_system_messages_has_no_place_for_them() -> None
     assert pattern.frames["user"].before == "[INST] "
     assert pattern.frames["user"].after == " [/INST]"
     assert pattern.frames["assistant"].before == " "
+
+
+def test_a_begin_token_that_is_put_before_every_text_is_not_written_again() -> None:
+    """llama.cpp adds it, as the tokenizer does."""
+    tokenizer = build_sentencepiece()
+    tokenizer.chat_template = "{{ bos_token }}" + MISTRAL
+    pattern = pattern_of(tokenizer)
+    assert pattern is not None
+    assert "<s>" not in go_template(pattern) + pattern.system
 
 
 @pytest.mark.parametrize("template", [COUNTING, CHATML.replace("You are kind.", '"""')])

@@ -153,6 +153,9 @@ def test_a_sentencepiece_vocabulary_is_read_back(tmp_path: Path) -> None:
     read = load_tokenizer(tmp_path / "m.gguf")
     assert read("the hen")["input_ids"] == tokenizer("the hen")["input_ids"]
     assert read("the hen")["input_ids"][:2] == [1, 261]
+    fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
+    assert fields["tokenizer.ggml.add_bos_token"].contents() is True
+    assert fields["tokenizer.ggml.add_space_prefix"].contents() is True
 
 
 def test_an_adapter_is_merged_first(saved: Path, tmp_path: Path) -> None:

@@ -205,6 +205,13 @@ def test_keys_of_another_task_or_mode_are_told() -> None:
     assert "without effect" not in notices(train_mode="lora", lora_rank=8)
 
 
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_of_no_checkpoints_is_none_as_in_transformers(limit: int) -> None:
+    found = translate({**LEAST, "save_total_limit": limit}, "args.json")
+    assert "keep" not in found.settings
+    assert "the last checkpoint is kept" in notices(save_total_limit=limit)
+
+
 def test_every_known_key_is_read_or_told() -> None:
     """A key that is neither would be passed over in silence."""
     for key in {*OWN, *MEANT} - set(LEAST) - {"fp16"}:

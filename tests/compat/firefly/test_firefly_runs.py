@@ -158,6 +158,16 @@ def test_a_file_shorter_than_a_block_is_kept_whole(tmp_path: Path) -> None:
     assert blocks_of(tmp_path, 4) == ["abc", "uvwx"]
 
 
+def test_a_single_token_is_no_block(tmp_path: Path) -> None:
+    """Nothing stands before it that it could be predicted from."""
+    write_rows(tmp_path / "a.jsonl", [{"text": "abc"}])
+    write_rows(tmp_path / "b.jsonl", [{"text": "u"}])
+    assert blocks_of(tmp_path, 4) == ["abc"]
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(DataError, match="no block of two tokens"):
+        blocks_of(tmp_path, 4)
+
+
 def test_only_jsonl_files_are_read_so_that_a_cache_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "cache" / "a").mkdir(parents=True)
     (tmp_path / "cache" / "a" / "state.json").write_text("{}")

@@ -22,9 +22,9 @@ def _saving(page: Page) -> None:
     if strategy != "steps" or steps < 1:
         what = f"save_strategy={strategy}" if strategy != "steps" else f"save_steps={steps:g}"
         page.notices.append(f"{what}: ten checkpoints are written over the run, for going on")
-    if "save_total_limit" in page.values:
-        page.settings["keep"] = max(1, page.values["save_total_limit"])
-    else:
+    if page.get("save_total_limit", 0) > 0:
+        page.settings["keep"] = page.values["save_total_limit"]
+    else:  # all, in transformers
         page.notices.append("without save_total_limit the last checkpoint is kept; keep=3 keeps 3")
 
 
