@@ -57,6 +57,21 @@ def test_four_bit_weights_by_hand() -> None:
     assert dequantised_bytes(Roles()) == 262_144
 
 
+def test_an_output_head_keeps_its_type_where_the_rest_is_in_few_bits() -> None:
+    """16 x 512 more numbers of two bytes, and no constants for them."""
+    roles = Roles()
+    head = nn.Linear(512, 16, bias=False, dtype=torch.bfloat16)
+    roles.model["lm_head"] = head.requires_grad_(False)
+    before, after = (lasting(r, Kept(quantised=Quantised(4))) for r in (Roles(), roles))
+    assert after["weights"] - before["weights"] == 16 * 512 * 2
+    assert after["quantisation constants"] == before["quantisation constants"]
+
+
+def test_a_copy_to_sample_from_is_of_the_base_alone() -> None:
+    """131,072 numbers of four bytes; neither the adapter's nor the reference's."""
+    assert lasting(Roles(), Kept(sampling_bytes=4))["copy to sample from"] == 131_072 * 4
+
+
 def test_tied_weights_count_once() -> None:
     roles = Roles()
     roles.model["tied"] = nn.Linear(512, 256, bias=False).requires_grad_(False)
@@ -91,6 +106,13 @@ def test_gradients_belong_to_the_update() -> None:
     assert FORECAST.peak == 6 * GIB
     assert FORECAST.of_phase("rollouts") == 5 * GIB
     assert FORECAST.largest(2) == [("weights", 3 * GIB), ("mlp", 2 * GIB)]
+
+
+def test_gradients_that_a_step_makes_are_not_counted_beside_those_that_last() -> None:
+    for made, kept in ((1, 2), (2, 1)):
+        phases = {"update": {"mlp": GIB, "gradients": made * GIB}}
+        both = Forecast({"weights": GIB, "gradients": kept * GIB}, phases, micro_tokens=64)
+        assert both.parts("update") == {"weights": GIB, "gradients": 2 * GIB, "mlp": GIB}
 
 
 def test_a_card_must_hold_more_than_the_tensors() -> None:
