@@ -95,3 +95,12 @@ def test_a_sentiment_model_becomes_the_reward_of_the_reviews(model: str) -> None
     settings = ["iterations=2", "rollouts=16", "batch=8", "max_new_tokens=6"]
     assert main(["train", "ppo", recipe, f"model={model}", *SMALL, *settings]) == 0
     assert [one["step"] for one in evaluations("runs/reviews")] == [0, 16]
+
+
+def test_too_few_sentences_make_no_empty_files() -> None:
+    write("few.jsonl", [{"text": "a fine film", "label": "pos"}])
+    command = [sys.executable, str(RECIPES / "reviews" / "prepare.py"), "few.jsonl", "few.jsonl"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "0 sentences of the rarer label and 1 reviews are too few" in done.stderr
+    assert not Path("reviews").exists()

@@ -67,6 +67,11 @@ def main() -> None:
     draw = random.Random(0)
     compared = pairs(rows(options.sentences), draw)
     begun = beginnings(rows(options.reviews), draw)
+    if len(compared) <= HELD_OUT_PAIRS or len(begun) <= EVAL_PROMPTS:
+        parser.error(
+            f"{len(compared)} sentences of the rarer label and {len(begun)} reviews are too few: "
+            f"{HELD_OUT_PAIRS} comparisons and {EVAL_PROMPTS} prompts are held out, the rest trains"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     write(options.out / "held_out.jsonl", compared[:HELD_OUT_PAIRS])
     write(options.out / "few_held_out.jsonl", compared[:FEW])
