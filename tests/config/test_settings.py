@@ -80,7 +80,7 @@ def test_a_written_recipe_explains_every_setting() -> None:
     missing = [s.name for s in SETTINGS.values() if f"# {s.help}" not in text]
     assert missing == []
     assert "  # Rank of the update.\n  r: 16\n" in text
-    assert "# What the learning rate does after the warm-up. [cosine | linear | constant]" in text
+    assert "# How the learning rate changes after the warm-up. [cosine | linear | constant]" in text
 
 
 def test_a_recipe_as_a_mapping_is_plain() -> None:

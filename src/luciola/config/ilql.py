@@ -1,4 +1,4 @@
-"""The recipe of ILQL: learning from logged answers and how good they were."""
+"""The recipe for ILQL: learning from logged answers and their rewards."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class IlqlConfig(TrainingConfig):
     data: tuple[DataSource, ...]
     """Answers with rewards: a path, several with weights, or FILE.py:function, MODULE:function."""
     truncation: Literal["right", "left"] = "right"
-    """Which end of a sample longer than max_length is cut off."""
+    """Which end to cut from a sample longer than max_length."""
     standardize: bool = True
     """Shift and scale the rewards of all samples to mean 0 and variance 1."""
     system: str = ""
@@ -32,43 +32,44 @@ class IlqlConfig(TrainingConfig):
     template: str = ""
     """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     prompt_format: Literal["auto", "chat", "text"] = "auto"
-    """How plain prompts are read: as a user's turns, or as raw text; auto: by the tokenizer."""
+    """Treat plain prompts as user turns or as raw text; auto: user turns if the tokenizer has a
+    chat template."""
 
     tau: Share = 0.7
-    """The expectile: above 0.5 the value leans to the better actions."""
+    """Expectile of the value loss; above 0.5 the value leans towards the better actions."""
     gamma: Share = 0.99
     """Discount per token."""
     cql_scale: NotNegative = 0.1
-    """Weight of the conservative term, which keeps Q low for what was never said."""
+    """Weight of the conservative (CQL) term, which keeps Q low for tokens that the data lacks."""
     awac_scale: Positive = 1.0
-    """Weight of imitation, the language model's own loss."""
+    """Weight of imitation, the ordinary language-model loss."""
     awac_beta: NotNegative = 0.0
-    """How much imitation prefers tokens with an advantage; 0: all alike."""
+    """How much imitation favours tokens with an advantage; 0: all tokens count the same."""
     two_qs: bool = True
-    """Two Q heads, of which the lower counts; else one."""
+    """Use two Q heads and take the lower one; false: one Q head."""
     sync_every: Count = 5
-    """Steps between two moves of the target heads."""
+    """Steps between updates of the target heads."""
     alpha: Share = 0.1
-    """How far the target heads move to the Q heads each time."""
+    """Polyak factor of the target update; 1 copies the Q heads."""
     head_lr: NotNegative = 0.0
     """Learning rate of the heads; 0: lr."""
 
     decode_beta: tuple[NotNegative, ...] = (1.0,)
-    """Weight of Q - V when answering; each is evaluated, the last is kept with the model."""
+    """Weights of Q - V when answering; each is evaluated, the last is saved with the model."""
     top_k: CountOrZero = 20
-    """Best tokens that stay when answering; 0: all."""
+    """Sample only from this many best tokens when answering; 0: all."""
     temperature: NotNegative = 1.0
-    """Of the answers; 0: always the best token."""
+    """Sampling temperature; 0: greedy."""
     max_new_tokens: Count = 64
-    """Tokens per answer at most; prompts keep max_length minus this."""
+    """Longest answer in tokens; prompts may use the rest of max_length."""
     eval_prompts: str = ""
     """Prompts to answer for evaluation: a file, or FILE.py:function, MODULE:function."""
     eval_answers: Count = 1
-    """Answers to each of them, for each decode_beta."""
+    """Answers per evaluation prompt, for each decode_beta."""
     metric: str = ""
-    """A function that judges these answers: FILE.py:function, MODULE:function."""
+    """A function that scores these answers: FILE.py:function, MODULE:function."""
     reward: tuple[str, ...] = ()
-    """Rewards that judge them as well, as in PPO; nothing is trained on these."""
+    """Rewards that score them too, as in PPO; they are not trained on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

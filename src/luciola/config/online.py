@@ -1,4 +1,4 @@
-"""The recipes of the online methods: the model answers, a reward scores, the model learns."""
+"""Recipes for the online methods: the model answers, a reward scores, the model learns."""
 
 from __future__ import annotations
 
@@ -11,77 +11,81 @@ from luciola.config.training import TrainingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class OnlineConfig(TrainingConfig):
-    """What PPO, A2C, GRPO and RLOO share: prompts, rollouts, the reward, the reference."""
+    """Settings that PPO, A2C, GRPO and RLOO share: prompts, rollouts, reward, reference."""
 
     prompts: str
     """JSONL, JSON, CSV, Parquet or text file of prompts, or FILE.py:function, MODULE:function."""
     eval_prompts: str = ""
     """Prompts for evaluation, in the same forms; empty: no evaluation."""
     reward: tuple[str, ...]
-    """What scores the answers: FILE.py:function, model:FOLDER, length:…, …; several are added."""
+    """What scores the answers: FILE.py:function, model:FOLDER, length:…, …; several are summed."""
     metric: str = ""
-    """Another function that judges the answers of an evaluation, without training on it."""
+    """A function that scores evaluation answers without being trained on."""
     system: str = ""
     """System prompt for conversations that have none."""
     template: str = ""
     """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     prompt_format: Literal["auto", "chat", "text"] = "auto"
-    """How a plain prompt is read: as a user's turn, or as raw text; auto: by the tokenizer."""
+    """Treat a plain prompt as a user turn or as raw text; auto: a user turn if the tokenizer has a
+    chat template."""
 
     epochs: Positive = 1.0
     """Passes over the prompts."""
     iterations: CountOrZero = 0
-    """Rounds of rollouts and updates; 0: by epochs."""
+    """Rounds of rollouts and updates; 0: epochs decides."""
     rollouts: Count = 64
     """Answers per iteration, over all processes."""
     answers: Count = 1
-    """Answers to each prompt."""
+    """Answers per prompt."""
     updates: Count = 4
-    """Passes over an iteration's answers; each is shuffled and cut into batches."""
+    """Passes over an iteration's answers; each pass is shuffled and cut into batches."""
     batch: Count = 16
     """Answers per optimizer step, over all processes."""
 
     max_new_tokens: Count = 64
-    """Tokens per answer at most; prompts keep max_length minus this."""
+    """Longest answer in tokens; prompts may use the rest of max_length."""
     temperature: Positive = 1.0
-    """Of sampling, and of every log-probability."""
+    """Temperature for sampling and for all log-probabilities."""
     stop: tuple[str, ...] = ()
-    """Texts that end an answer."""
+    """Strings that end an answer."""
     old_logprobs: Literal["trainer", "sampler"] = "trainer"
-    """Whose log-probabilities count as those of sampling; the trainer computes them once more."""
+    """Which log-probabilities count as the old ones: recomputed by the trainer, or the sampler's
+    own."""
 
     missing_end_penalty: NotNegative = 0.0
-    """Taken from the score of an answer that was cut off by max_new_tokens."""
+    """Subtracted from the score of an answer that max_new_tokens cut off."""
     score_scaling: Literal["none", "scale", "normalize"] = "none"
-    """Divide scores by their running deviation, or also subtract their running mean."""
+    """scale: divide scores by their running standard deviation; normalize: also subtract their
+    running mean."""
     score_clip: NotNegative = 0.0
-    """Largest size of a score, after scaling; 0: no limit."""
+    """Clip scores to this absolute value, after scaling; 0: no limit."""
 
     share_reward_base: bool = True
-    """A reward model that is an adapter on the policy's base uses the policy's own weights."""
+    """Let a reward model that is an adapter on the policy's base share the policy's weights."""
     reference: str = ""
-    """Model that the KL is measured to; empty: the model as it was at the start."""
+    """Reference model for the KL; empty: the model as it was at the start."""
     kl_coef: NotNegative = 0.05
-    """Weight of the KL to the reference."""
+    """Weight of the KL to the reference model."""
     kl_estimator: Literal["k1", "k2", "k3", "abs", "full"] = "k1"
-    """How the KL of a token is estimated; full: over the whole vocabulary."""
+    """Estimator of each token's KL; full: exact, over the whole vocabulary."""
     clip: Positive = 0.2
-    """Half-width of the interval in which a token's probability ratio may push."""
+    """Clip range ε of the probability ratio."""
     ratio_threshold: Positive = 10.0
-    """A batch whose mean ratio is larger takes no step."""
+    """Skip a batch whose mean probability ratio is above this."""
     target_kl: NotNegative = 0.0
-    """End an iteration's updates 1.5 times this far from its start, in nats a token; 0: off."""
+    """End an iteration's updates when the KL from its start exceeds 1.5 times this, in nats per
+    token; 0: off."""
 
     lr: NotNegative = 1e-5
     """Highest learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "linear"
     """What the learning rate does after the warm-up."""
     adam_eps: Positive = 1e-5
-    """AdamW's epsilon; smaller makes the first steps too long."""
+    """AdamW's epsilon; smaller values make the first steps too large."""
     trace_every: CountOrZero = 0
-    """Iterations between two pictures of every token (`luciola trace`); 0: twenty over the run."""
+    """Iterations between token traces (`luciola trace`); 0: about twenty over the run."""
     trace_prompts: CountOrZero = 4
-    """Prompts of which each picture is taken, the first of the data; 0: none."""
+    """Number of prompts to trace, the first in the data; 0: no trace."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,12 +105,12 @@ class OnlineConfig(TrainingConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ActorCriticConfig(OnlineConfig):
-    """What PPO and A2C share: the critic."""
+    """Settings that PPO and A2C share: the critic."""
 
     kl_target: NotNegative = 0.0
-    """Adapt kl_coef so that an answer's KL stays near this, in nats; 0: fixed."""
+    """Adapt kl_coef to keep an answer's KL near this, in nats; 0: fixed kl_coef."""
     kl_horizon: Positive = 10_000.0
-    """Answers over which kl_coef follows."""
+    """Horizon of the KL controller, in answers."""
     gamma: Share = 1.0
     """Discount per token."""
     lam: Share = 0.95
@@ -116,13 +120,14 @@ class ActorCriticConfig(OnlineConfig):
     entropy_coef: NotNegative = 0.0
     """Weight of the entropy bonus."""
     whiten_rewards: bool = False
-    """Scale rewards to variance 1 over an iteration; their mean stays."""
+    """Scale rewards to variance 1 over an iteration; the mean is kept."""
     whiten_advantages: bool = True
     """Scale advantages to mean 0 and variance 1 over an iteration."""
     critic: Literal["shared", "separate"] = "shared"
-    """The value head reads the policy's own states, or those of a critic with its own weights."""
+    """shared: the value head reads the policy's hidden states; separate: the critic has its own
+    weights."""
     value_init: str = "zero"
-    """How the value head begins: zero, random, or the folder of a reward model."""
+    """Initial value head: zero, random, or the folder of a reward model."""
     critic_lr: NotNegative = 0.0
     """Learning rate of the value head and critic; 0: lr."""
 
@@ -141,7 +146,7 @@ class PpoConfig(ActorCriticConfig):
     """Proximal policy optimisation (Schulman et al. 2017) of a causal language model."""
 
     clip_value: NotNegative = 0.2
-    """Half-width of the interval that a value may move within an iteration; 0: no limit."""
+    """Clip range of the value within an iteration; 0: no clipping."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,14 +161,15 @@ class A2cConfig(ActorCriticConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class GroupConfig(OnlineConfig):
-    """What GRPO and RLOO share: several answers to a prompt are each other's baseline."""
+    """Settings that GRPO and RLOO share: the answers to one prompt are each other's baseline."""
 
     answers: Count = 8
-    """Answers to each prompt."""
+    """Answers per prompt."""
     updates: Count = 1
     """Passes over an iteration's answers."""
     loss_weights: Literal["token", "sequence", "constant"] = "token"
-    """What counts alike in the loss: tokens, answers, or each token over max_new_tokens."""
+    """What is weighted equally in the loss: tokens, answers, or each token divided by
+    max_new_tokens."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,7 +179,7 @@ class GroupConfig(OnlineConfig):
 
     @property
     def compares_answers(self) -> bool:
-        """The baseline of an answer is made of the others to its prompt."""
+        """Whether an answer's baseline comes from the other answers to its prompt."""
         return True
 
 
@@ -192,11 +198,12 @@ class RlooConfig(GroupConfig):
     """REINFORCE with a baseline: leave-one-out (Ahmadian et al. 2024) or the batch's mean."""
 
     answers: Count = 4
-    """Answers to each prompt."""
+    """Answers per prompt."""
     baseline: Literal["leave-one-out", "batch"] = "leave-one-out"
-    """The other answers to the prompt, or all tokens of the iteration (REINFORCE++)."""
+    """leave-one-out: the other answers to the prompt; batch: all tokens of the iteration
+    (REINFORCE++)."""
 
     @property
     def compares_answers(self) -> bool:
-        """Not where the whole batch is the baseline."""
+        """False where the whole batch is the baseline."""
         return self.baseline == "leave-one-out"

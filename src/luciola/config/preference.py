@@ -1,4 +1,4 @@
-"""The recipes that learn from comparisons of answers: reward models and DPO."""
+"""Recipes that learn from comparisons of answers: reward models and DPO."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from luciola.config.training import TrainingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceConfig(TrainingConfig):
-    """Train on prompts with two answers or more, best first."""
+    """Train on prompts with two or more answers, best first."""
 
     data: tuple[DataSource, ...]
     """Comparisons: one path, or several with weights."""
@@ -32,13 +32,13 @@ class PreferenceConfig(TrainingConfig):
     template: str = ""
     """Chat template to use instead of the tokenizer's own: a Jinja file, or firefly:NAME."""
     as_chat: bool = False
-    """Read prompts that are plain texts as a user's message, not as text to be continued."""
+    """Treat plain-text prompts as a user message instead of text to continue."""
     max_prompt_length: CountOrZero = 0
-    """Where prompt and longest answer exceed max_length: the last tokens of the prompt that are
-    kept in any case, before the answers are cut. 0: half of max_length."""
+    """If a prompt and its longest answer exceed max_length, keep at least this many of the prompt's
+    last tokens before cutting answers. 0: half of max_length."""
 
     epochs: Positive = 1.0
-    """Passes over the data; a second one overfits soon."""
+    """Passes over the data; a second pass soon overfits."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,18 +64,18 @@ class RewardConfig(PreferenceConfig):
     """Train a model that scores answers, from comparisons of them."""
 
     center: NotNegative = 0.0
-    """Weight of (score of one + score of the other)², which keeps scores around 0 (Eisenstein et
-    al. 2023 take 0.01)."""
+    """Weight of (chosen score + rejected score)², which keeps scores near 0 (Eisenstein et al. 2023
+    use 0.01)."""
     normalize_on: str = "answers"
-    """Whose scores get mean 0 and variance 1: answers (all answers of the training data), policy
-    (answers sampled from the model as it was before), or a file of chats or completions."""
+    """Which scores get mean 0 and variance 1: answers (all answers in the training data), policy
+    (answers sampled from the untrained model), or a file of chats or completions."""
     normalize_samples: Count = 256
-    """Answers that are scored for it, at most."""
+    """Most answers to score for the normalisation."""
     normalize_tokens: Count = 128
     """With normalize_on=policy: tokens per sampled answer."""
 
     lr: NotNegative = 1e-4
-    """Highest learning rate."""
+    """Peak learning rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,16 +83,16 @@ class DpoConfig(PreferenceConfig):
     """Train a model to prefer the better answers, without a reward model (Rafailov et al. 2023)."""
 
     beta: Positive = 0.1
-    """How strongly the model is held to the reference; the paper's 0.1."""
+    """How strongly the model is kept near the reference; 0.1 as in the paper."""
     loss: Literal["sigmoid", "hinge", "ipo"] = "sigmoid"
     """sigmoid (the paper's), hinge (SLiC, Zhao et al. 2023), or ipo (Azar et al. 2023)."""
     label_smoothing: UpToHalf = 0.0
-    """Share of comparisons taken to be the wrong way round, for sigmoid."""
+    """Assumed share of comparisons that are the wrong way round, for sigmoid."""
     reference: str = ""
-    """The model that the trained one is held to; empty: the model as it was before training."""
+    """Reference model; empty: the model as it was before training."""
 
     lr: NotNegative = 1e-5
-    """Highest learning rate; take 1e-6 or less with adapter=full."""
+    """Peak learning rate; use 1e-6 or less with adapter=full."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The recipe of supervised fine-tuning: chats, prompts and completions, or plain text."""
+"""The recipe for supervised fine-tuning: chats, prompts and completions, or plain text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from luciola.config.training import TrainingConfig
 
 @dataclass(frozen=True)
 class DataSource:
-    """One file, folder or hub data set, and how often it is drawn."""
+    """One file, folder or hub dataset, and its weight in the mixture."""
 
     path: str
     """JSONL, JSON, CSV or Parquet file, a folder of these, or hub:NAME[:SPLIT]."""
     weight: Positive = 1.0
-    """Copies of this source per epoch; 0.5 draws a different half each epoch."""
+    """How often this source is used per epoch; 0.5 takes a different half each epoch."""
 
     @staticmethod
     def from_text(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The recipe of a text-to-SQL specialist: one database or many, and pairs of question and SQL."""
+"""The recipe for a text-to-SQL specialist: one database or many, with pairs of question and SQL."""
 
 from __future__ import annotations
 
@@ -30,47 +30,48 @@ Switch = Annotated[Literal["auto", True, False], "true, false, or as something e
 class SqlConfig(TrainingConfig):
     """Teach a model to answer questions about databases with SQL.
 
-    The defaults suit a small model and one database: many small steps at a high rate.
+    The defaults suit a small model and one database: many small steps at a high learning rate.
     """
 
     database: str
     """SQLite file or database URL; or a folder with ID/ID.sqlite for pairs that name a db_id."""
     pairs: str
-    """File of training pairs: rows with question and query, in a folder of databases db_id too."""
+    """File of training pairs: rows with question and query, and db_id if there are many
+    databases."""
     eval_pairs: str = ""
-    """Held-out pairs for the evaluation loss; sql eval says how many answers are right."""
+    """Held-out pairs for the evaluation loss; `sql eval` measures how many answers are right."""
     eval_fraction: UpToHalf = 0.0
     """Share of the pairs held out when eval_pairs is not given, 0 to 0.5."""
 
     prompt: str = "house"
-    """house: few tokens, shared by all questions; copying: for databases that were never seen; or a
-    representation of DAIL-SQL: BS_P, TR_P, OD_P, CR_P, AS_P, CBR or HOUSE."""
+    """house: few tokens, shared by all questions; copying: for databases not seen in training; or a
+    DAIL-SQL representation: BS_P, TR_P, OD_P, CR_P, AS_P, CBR or HOUSE."""
     foreign_keys: Switch = "auto"
-    """With a representation: show foreign keys, true or false; auto: as its name says."""
+    """With a representation: show foreign keys; auto: as the representation's name says."""
     rule: Switch = "auto"
-    """With a representation: ask for no explanation, true or false; auto: as its name says."""
+    """With a representation: ask for no explanation; auto: as the representation's name says."""
     chat: bool = False
-    """With a representation: put it into the chat template, not as raw text to be continued."""
+    """With a representation: use the chat template instead of raw text to continue."""
     strip_suffix: bool = False
-    """With a representation: the blank that ends it begins the answer instead."""
+    """With a representation: move the space at its end to the start of the answer."""
     normalize: Switch = "auto"
-    """Bring the pairs' SQL into one style: aliases resolved, the schema's spelling; auto: true, but
-    with a representation false."""
+    """Rewrite the pairs' SQL in one style: aliases resolved, names spelt as in the schema; auto:
+    true, but false with a representation."""
     mentions: bool = True
-    """Put the cell values that a question mentions behind it; a representation has none."""
+    """Add the cell values that a question mentions; representations have none."""
     types: bool = False
-    """Show the type of every column, with prompt=house."""
+    """With prompt=house: show the type of every column."""
     augment: bool = False
-    """Other names, tables and words in every epoch, with prompt=copying."""
+    """With prompt=copying: change names, tables and words in every epoch."""
     spoken: str = ""
-    """File in the format of Spider's tables.json with what people call tables and columns."""
+    """File like Spider's tables.json with the words that people use for tables and columns."""
 
     epochs: NotNegative = 3.0
     """Passes over the pairs."""
     batch: Count = 8
     """Pairs per optimizer step, over all processes."""
     lr: NotNegative = 1e-3
-    """Highest learning rate."""
+    """Peak learning rate."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

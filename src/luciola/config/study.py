@@ -1,4 +1,4 @@
-"""The recipe of a study: which prompts are put to which models, on which questions."""
+"""The recipe for a study: which prompts to ask which models, on which questions."""
 
 from __future__ import annotations
 
@@ -23,39 +23,41 @@ Switch = Literal["default", "with", "without"]
 
 @dataclass(frozen=True, kw_only=True)
 class StudyModel:
-    """A model that is asked: on this machine, or behind an endpoint."""
+    """A model to ask: on this machine or behind an endpoint."""
 
     model: str
-    """Bundled name, folder or hub id; with url the name that the endpoint knows."""
+    """Bundled name, folder or hub id; with url: the endpoint's model name."""
     name: str = ""
-    """What the report calls it."""
+    """Name in the report."""
     raw: bool | None = None
-    """The prompt is continued as it stands, without a chat template; else as it was trained."""
+    """true: continue the raw prompt; false: use the chat template; unset: as the model was
+    trained."""
     representation: str = ""
-    """Grids name it OWN; where not given, the one that the model's folder was trained with."""
+    """What OWN stands for in grids; empty: the representation the model was trained with."""
     foreign_keys: bool | None = None
-    """Of its own representation, where a grid says nothing else."""
+    """For its own representation, unless a grid says otherwise."""
     rule: bool | None = None
-    """Of its own representation, where a grid says nothing else."""
+    """For its own representation, unless a grid says otherwise."""
     trust_remote_code: bool = False
-    """Run Python code that comes with the model, or with the tokenizer that counts for it."""
+    """Run Python code that comes with the model or its tokenizer."""
     context: CountOrZero = 0
-    """Tokens of prompt and answer; 0: as the model's folder says, without limit for an endpoint."""
+    """Tokens of prompt and answer together; 0: the model's own limit, none for an endpoint."""
 
     url: str = ""
     """Base URL of an OpenAI-compatible endpoint."""
     key: str = "OPENAI_API_KEY"
-    """Environment variable with the endpoint's key."""
+    """Environment variable that holds the endpoint's key."""
     tokenizer: str = ""
-    """Counts the tokens of an endpoint's prompts: a bundled model, a folder, or tiktoken's name."""
+    """Tokenizer that counts an endpoint's prompt tokens: a bundled model, a folder, or a tiktoken
+    name."""
     requests_per_minute: NotNegative = 0.0
-    """How often the endpoint may be asked; 0: no limit."""
+    """Requests per minute; 0: no limit."""
     tokens_per_minute: NotNegative = 0.0
-    """Tokens that the endpoint may read and write; 0: no limit."""
+    """Prompt and answer tokens per minute; 0: no limit."""
     prompt_price: NotNegative = 0.0
-    """Per million tokens of prompts, in any currency."""
+    """Price per million prompt tokens, in any currency."""
     answer_price: NotNegative = 0.0
-    """Per million tokens of answers."""
+    """Price per million answer tokens."""
 
     @staticmethod
     def from_text(text: str) -> dict[str, str]:
@@ -71,78 +73,79 @@ class StudyModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The product of its lists; a list of one value each is a single point."""
+    """Every combination of the values in its lists."""
 
     representations: tuple[str, ...] = PAPER
     """BS_P, TR_P, OD_P, CR_P, AS_P, CBR, HOUSE, a name of the published code, or OWN."""
     foreign_keys: tuple[Switch, ...] = ("default",)
     """default: as in the paper's figure 1."""
     rule: tuple[Switch, ...] = ("default",)
-    """Whether "with no explanation" is said."""
+    """Whether the prompt says "with no explanation"."""
     shots: tuple[CountOrZero, ...] = (0,)
-    """Examples before the question."""
+    """Number of examples before the question."""
     selections: tuple[str, ...] = ("DAIL_S",)
     """RANDOM, QTS_S, MQS_S, QRS_S, DAIL_S, ORACLE."""
     organizations: tuple[str, ...] = ("DAIL_O",)
     """FI_O, SO_O, DAIL_O."""
     votes: tuple[Count, ...] = (1,)
-    """Answers of which the most frequent result is taken; 1: the likeliest answer alone."""
+    """Answers per question; the most frequent result wins. 1: one greedy answer."""
     models: tuple[str, ...] = ()
-    """Names of the models that are asked; all where none is given."""
+    """Names of the models to ask; empty: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyConfig:
-    """Put many kinds of prompts to models and compare what comes back."""
+    """Ask models with many kinds of prompts and compare the answers."""
 
     questions: str
-    """Rows with db_id, question and query; or a data set's folder and split, spider:dev."""
+    """Rows with db_id, question and query; or a dataset folder and split, such as spider:dev."""
     models: tuple[StudyModel, ...]
-    """The models that are asked."""
+    """The models to ask."""
     grids: tuple[Grid, ...]
-    """Products of settings; what several of them name is asked once."""
+    """Grids of settings; a point named by several grids is asked once."""
     out: str
     """Folder of the study."""
 
     databases: str = ""
-    """Folder with ID/ID.sqlite for each db_id; where not given, the data set's."""
+    """Folder with ID/ID.sqlite for each db_id; empty: the dataset's own."""
     tables: str = ""
-    """tables.json of the databases, which exact match needs; where not given, the data set's."""
+    """tables.json of the databases, needed for exact match; empty: the dataset's own."""
     pool: str = ""
-    """Rows with db_id, question and query, or spider:train, from which examples are chosen."""
+    """Where examples come from: rows with db_id, question and query, or spider:train."""
     limit: CountOrZero = 0
-    """Questions that are asked; 0: all."""
+    """Number of questions to ask; 0: all."""
     sample: Literal["stratified", "first"] = "stratified"
-    """Which ones: the same shares of easy, medium, hard and extra as all have, or the first."""
+    """Which questions: stratified by hardness, or the first."""
     seed: int = 0
-    """Of the sample, and of what votes draw."""
+    """Seed for the question sample and for votes."""
 
     similarity: str = "bm25"
-    """How near questions are: bm25, minilm, mpnet, or an encoder's folder."""
+    """Question similarity: bm25, minilm, mpnet, or an encoder's folder."""
     threshold: Share = 0.85
-    """Likeness of queries that DAIL_S and QRS_S ask for."""
+    """Query similarity that DAIL_S and QRS_S require."""
     first_answers: str = "MQS_S"
-    """What DAIL_S and QRS_S compare with: the model's answers by MQS_S, by ZERO_SHOT, or a file."""
+    """First answers that DAIL_S and QRS_S compare with: the model's own with MQS_S or ZERO_SHOT,
+    or a file."""
     cross_domain: bool = False
-    """No examples of the question's own database."""
+    """Leave out examples from the question's own database."""
 
     max_tokens: Count = 200
-    """Longest answer, in tokens."""
+    """Longest answer in tokens."""
     temperature: NotNegative = 0.0
-    """Of single answers; 0 takes the likeliest token."""
+    """Temperature of single answers; 0: greedy."""
     vote_temperature: NotNegative = 1.0
-    """Of answers that vote."""
+    """Temperature of answers that vote."""
     original: bool = False
-    """Read replies and judge SQL exactly as the published programs do, defects included."""
+    """Read replies and score SQL exactly as the published programs do, defects included."""
 
     timeout: Positive = 5.0
-    """Seconds that one query may run."""
+    """Time limit per query, in seconds."""
     workers: Count = 2
-    """Queries that run at once."""
+    """Queries to run at once."""
     concurrency: Count = 8
-    """Requests to an endpoint at once."""
+    """Concurrent requests per endpoint."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where local models run."""
+    """Device for local models."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -1,4 +1,4 @@
-"""What every training recipe has: the model, the adapters, the steps, the optimizer, the run."""
+"""Settings that every training recipe shares: model, adapters, steps, optimizer, run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Adapter = Literal[
     "pfeiffer",
     "freeze",
 ]
-"""What is trained."""
+"""What to train."""
 LOW_RANK = ("lora", "qlora", "dora", "rslora", "pissa")
 VIRTUAL = ("prefix", "prompt", "ptuning")
 BOTTLENECKS = ("houlsby", "pfeiffer")
@@ -46,119 +46,120 @@ class LoraConfig:
     alpha: Positive = 32.0
     """The update is scaled by alpha / r."""
     dropout: ShareBelowOne = 0.0
-    """Share of the adapter's inputs set to zero while training."""
+    """Share of the adapter's inputs that are zeroed during training."""
     targets: tuple[str, ...] = ()
-    """Names of the layers that get an adapter; empty: every linear layer except the output head."""
+    """Layers that get an adapter; empty: every linear layer except the output head."""
 
 
 @dataclass(frozen=True)
 class BottleneckSettings:
-    """Adapters behind parts of each layer (adapter=houlsby or pfeiffer)."""
+    """Bottleneck adapters inside each layer (adapter=houlsby or pfeiffer)."""
 
     reduction: Count = 16
-    """The bottleneck is the states' width divided by this."""
+    """The bottleneck's width is the hidden size divided by this."""
     nonlinearity: Literal["relu", "gelu", "swish"] = "relu"
-    """Between the way down and the way up."""
+    """Activation between the down and up projections."""
 
 
 @dataclass(frozen=True)
 class VirtualTokens:
-    """Trained tokens before the text (adapter=prefix, prompt or ptuning)."""
+    """Trained virtual tokens before the text (adapter=prefix, prompt or ptuning)."""
 
     count: Count = 20
-    """How many; they take room of the context."""
+    """Number of virtual tokens; they use up part of the context."""
     hidden: Count = 128
-    """Width of p-tuning's encoder, and of the projection of prefixes."""
+    """Width of p-tuning's encoder and of the prefix projection."""
     project: bool = False
-    """Prefixes come out of a two-layer network while they are trained."""
+    """Compute prefixes with a two-layer network during training."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How a model is trained, whatever the method; recipes add where the data come from."""
+    """How a model is trained, for every method; each recipe adds its data."""
 
     model: str
     """Hub id, folder, GGUF file, or the name of a bundled model (smollm2-135m)."""
     trust_remote_code: bool = False
-    """Run the Python code that comes with the model; read it first."""
+    """Run the Python code that comes with the model; read that code first."""
     out: str = ""
-    """Folder of the run; empty: a readable name under runs/."""
+    """Folder of the run; empty: a readable name below runs/."""
 
     adapter: Adapter = "lora"
-    """What is trained: every weight, the last layers (freeze), or an adapter of this kind."""
+    """What to train: every weight (full), the last layers (freeze), or this kind of adapter."""
     lora: LoraConfig = field(default_factory=LoraConfig)
-    """Settings of lora, qlora, dora, rslora and pissa; its targets also of ia3."""
+    """Settings for lora, qlora, dora, rslora and pissa; targets also applies to ia3."""
     bottleneck: BottleneckSettings = field(default_factory=BottleneckSettings)
-    """Settings of houlsby and pfeiffer."""
+    """Settings for houlsby and pfeiffer."""
     virtual: VirtualTokens = field(default_factory=VirtualTokens)
-    """Settings of prefix, prompt and ptuning."""
+    """Settings for prefix, prompt and ptuning."""
     freeze_layers: Count = 2
-    """With adapter=freeze: how many of the last layers are trained."""
+    """With adapter=freeze: number of last layers to train."""
     new_tokens: tuple[str, ...] = ()
-    """Words that become special tokens, trained and saved besides."""
+    """Words to add as special tokens; their embeddings are trained and saved too."""
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2", "flex_attention"] = "auto"
-    """Attention function; auto: one that keeps packed examples apart, where the family can."""
+    """Attention function; auto: one that keeps packed examples apart where the model allows it."""
     quantize: Literal["none", "nf4", "int8"] = "none"
-    """How a GPU keeps frozen weights (qlora: nf4)."""
+    """How frozen weights are stored on a GPU (qlora: nf4)."""
 
     max_length: Count = 1024
-    """Tokens per example; what is longer is cut at the end, with a notice."""
+    """Tokens per example; longer ones are cut at the end, with a notice."""
     packing: Literal["auto", "padded", "packed", "tree"] = "auto"
-    """How examples share a row: padded, packed side by side, or as branches of one prefix."""
+    """Row layout: padded, packed side by side, or a tree of branches that share a prefix."""
 
     epochs: Positive = 3.0
     """Passes over the data."""
     max_steps: CountOrZero = 0
-    """Stop after this many optimizer steps; 0: after epochs."""
+    """Stop after this many optimizer steps; 0: epochs decides."""
     batch: Count = 16
     """Examples per optimizer step, over all processes."""
     micro_tokens: CountOrZero = 0
-    """Tokens per forward pass; changes memory and speed, never the result. 0: by the device."""
+    """Tokens per forward pass; changes memory and speed, never the result. 0: chosen for the
+    device."""
 
     lr: NotNegative = 2e-4
-    """Highest learning rate."""
+    """Peak learning rate."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """What the learning rate does after the warm-up."""
+    """How the learning rate changes after the warm-up."""
     warmup: NotNegative = 0.03
-    """Steps of linear warm-up; below 1: share of all steps."""
+    """Linear warm-up in steps; below 1: as a share of all steps."""
     min_lr: Share = 0.0
-    """Learning rate at the end, as a share of lr."""
+    """Final learning rate, as a share of lr."""
     optimizer: Literal["adamw", "adamw8bit"] = "adamw"
-    """adamw (fused where it can be), or 8-bit states through bitsandbytes."""
+    """adamw (fused where possible) or adamw8bit (8-bit states, needs bitsandbytes)."""
     weight_decay: NotNegative = 0.0
-    """Decoupled weight decay on matrices."""
+    """Decoupled weight decay, applied to matrices only."""
     betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
     """AdamW's decay rates."""
     max_grad_norm: NotNegative = 1.0
-    """The gradient is scaled down to this norm; 0: never."""
+    """Clip the gradient to this norm; 0: no clipping."""
     ema: ShareBelowOne = 0.0
-    """Decay of an exponential average of the trained weights that is saved instead; 0: none."""
+    """Decay of an exponential moving average of the weights, which is saved instead; 0: off."""
     neftune_alpha: NotNegative = 0.0
-    """Uniform noise on the embeddings (Jain et al. 2023); 5 is usual, 0 is none."""
+    """NEFTune noise on the embeddings (Jain et al. 2023); 5 is common, 0 is off."""
 
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"
-    """Arithmetic of the forward pass; auto: bf16 where the device computes it, else fp32."""
+    """Precision of the forward pass; auto: bf16 where the device supports it, else fp32."""
     checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third slower."""
     compile: bool = False
     """Compile the decoder layers with torch.compile."""
     deterministic: bool = False
-    """Bit-exact kernels on the GPU, so that resuming changes not one bit."""
+    """Use bit-exact GPU kernels, so that a resumed run equals an uninterrupted one bit for bit."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where it runs; auto: on the GPU where there is one."""
+    """Device to run on; auto: the GPU if there is one."""
     seed: CountOrZero = 0
-    """Everything random in the run follows from it."""
+    """Seed for everything random in the run."""
 
     eval_every: CountOrZero = 0
-    """Steps between evaluations; 0: at the end of each epoch."""
+    """Steps between evaluations; 0: once per epoch."""
     patience: CountOrZero = 0
-    """Stop after this many evaluations without a better loss; 0: never."""
+    """Stop after this many evaluations without improvement; 0: never."""
     save_every: CountOrZero = 0
     """Steps between checkpoints; 0: ten over the run."""
     keep: Count = 1
-    """Checkpoints kept; the best by evaluation loss is kept besides."""
+    """Number of checkpoints to keep, besides the best by evaluation loss."""
     track: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = ()
-    """Where the figures also go. Nothing leaves the machine unless asked for."""
+    """Trackers that also get the metrics. Nothing leaves the machine unless you ask for it."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -168,7 +169,7 @@ class TrainingConfig:
 
     @property
     def quantisation(self) -> Literal["none", "nf4", "int8"]:
-        """How frozen weights are kept; of qlora always nf4."""
+        """How frozen weights are stored; always nf4 with qlora."""
         return "nf4" if self.adapter == "qlora" else self.quantize
 
 
