@@ -53,5 +53,6 @@ def samples() -> Callable[..., list[Tokens]]:
 
 @pytest.fixture(autouse=True)
 def _home_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a test runs without `out=` lands in its own folder."""
+    """Whatever a test runs without `out=`, or keeps for another time, lands in its own folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from luciola.config.ranges import Count, NotNegative, SettingError, UpToHalf
+from luciola.config.ranges import Count, NotNegative, Positive, SettingError, Share, UpToHalf
 from luciola.config.training import TrainingConfig
 
 OWN_PROMPTS = ("house", "copying")
@@ -42,6 +42,12 @@ class SqlConfig(TrainingConfig):
     """Held-out pairs for the evaluation loss; `sql eval` measures how many answers are right."""
     eval_fraction: UpToHalf = 0.0
     """Share of the pairs held out when eval_pairs is not given, 0 to 0.5."""
+    check_pairs: bool = True
+    """Run the SQL of every pair before training; what cannot run is left out, with a notice."""
+    max_failing_pairs: Share = 0.1
+    """Refuse to train if more than this share of the pairs cannot run; 1 trains on the others."""
+    pair_timeout: Positive = 5.0
+    """Seconds that the SQL of one pair may run while it is checked."""
 
     prompt: str = "house"
     """house: few tokens, shared by all questions; copying: for databases not seen in training; or a

@@ -10,8 +10,8 @@ from pathlib import PurePath
 from typing import Any
 
 Recipe = Mapping[str, Any]
-FREE = ("out", "track", "keep")
-"""Settings that may differ without making another run of it."""
+FREE = ("out", "track", "keep", "check_pairs", "max_failing_pairs", "pair_timeout")
+"""Settings that may differ without making another run; the examples are compared separately."""
 
 
 def run_name(method: str, model: str, data: str, recipe: Recipe) -> str:

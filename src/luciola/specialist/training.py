@@ -17,6 +17,7 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer, truncate
 from luciola.data.order import permutation
 from luciola.data.statistics import statistics
+from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.methods.examples import Examples, Order, saves_work
 from luciola.methods.job import Result
@@ -33,9 +34,11 @@ from luciola.specialist.augment.source import blueprint
 from luciola.specialist.augment.source import prepared as prepare_example
 from luciola.specialist.augment.spoken import read_spoken
 from luciola.specialist.augment.stream import Augmented
+from luciola.specialist.checked_queries import CheckedQueries
 from luciola.specialist.completions import make_completions, prompt_room
 from luciola.specialist.evaluating import Databases
 from luciola.specialist.expertise import Expertise, check_representation
+from luciola.specialist.pair_checks import check_pairs, check_share
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
 from luciola.sql.normalize import normalize
@@ -78,6 +81,31 @@ def read_lessons(config: SqlConfig) -> Lessons:
     return Lessons(order[aside:], order[:aside])
 
 
+def checked_lessons(
+    config: SqlConfig, lessons: Lessons, *, show: bool = False
+) -> tuple[Lessons, list[str]]:
+    """The pairs whose SQL runs, and what there is to say about the others.
+
+    Raises: DataError where more than `max_failing_pairs` of them cannot run.
+    """
+    if not config.check_pairs:
+        return lessons, []
+    databases = Databases(config.database)
+    known = CheckedQueries.of(databases.place)
+    parts: list[list[Pair]] = []
+    notes: list[str] = []
+    for pairs in (lessons.training, lessons.held_out):
+        checked = check_pairs(
+            pairs, databases, timeout_s=config.pair_timeout, known=known, show=show
+        )
+        check_share(checked, databases, config.max_failing_pairs, setting="max_failing_pairs")
+        parts.append(checked.usable)
+        left_out = f"{checked.num_failing:,} of {counted(len(pairs), 'pair')} left out"
+        notes += [f"{left_out}, because their SQL does not run:"] if checked.num_failing else []
+        notes += [f"  {line}" for line in checked.lines()]
+    return Lessons(parts[0], parts[1]), notes
+
+
 def train_specialist(
     config: SqlConfig, *, dry_run: bool = False, fresh: bool = False, show: bool = True
 ) -> Result:
@@ -88,7 +116,7 @@ def train_specialist(
     check_representation(config)
     tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
-    lessons = read_lessons(config)
+    lessons, notes = checked_lessons(config, read_lessons(config), show=show)
     expertise = Expertise.of(
         config,
         database="" if Databases(config.database).is_folder else config.database,
@@ -101,6 +129,7 @@ def train_specialist(
         held_out = make(unvaried, lessons.held_out, expertise, tokenizer).source
         tokens = [held_out.tokens(index, 0) for index in range(len(held_out))]
         examples = replace(examples, held_out=tokens)
+    examples = replace(examples, notes=(*examples.notes, *notes))
     name = run_name("sql", config.model, config.database, as_mapping(config))
     workers = min(4, max(0, (os.cpu_count() or 1) - 2)) if config.augment else 0
     result = train(
