@@ -51,7 +51,7 @@ def write(working: list[str], stopping: list[str]) -> None:
     parts = [
         f"{len(working)} of {len(working) + len(stopping)} families do everything:",
         "\n".join(["| family | attention | rows |", "| --- | --- | --- |", *working]),
-        "These stop somewhere, or were not tried:",
+        "These fail somewhere, or were not tried:",
         "\n".join(["| family | at | why |", "| --- | --- | --- |", *stopping]),
     ]
     PAGE.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}", "utf-8")
