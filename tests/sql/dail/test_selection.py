@@ -155,7 +155,7 @@ def test_the_papers_names_are_those_selections_without_their_defect() -> None:
         assert selection(paper) == SELECTIONS[name]
         assert replace(selection(name), raw_gold=False) == SELECTIONS[name]
     defective = [name for name in SELECTIONS if selection(name).raw_gold]
-    assert defective == [name for name, way in SELECTIONS.items() if way.skeleton]
+    assert defective == ["EUCDISSKLSIMTHR"]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,53 @@ def test_gold_queries_in_lower_case_have_skeletons_but_in_the_original(
     way = FewShot(selection(name), organization("DAIL_O"), shots=1)
     (order,) = choose(way, [asked], pool, Databases(tmp_path))
     assert next(order) == first
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("EUCDISPRESKLSIMTHR", [1, 2, 0, 3]),
+        ("EUCDISPRESKLSIMPLUS", [1, 2, 0, 3]),
+        ("EUCDISMASKPRESKLSIMTHR", [1, 2, 0, 3]),
+        ("EUCDISMASKPRESKLSIMTHRSHIFT", [1, 2]),
+        ("DAIL_S", [1, 2, 0, 3]),
+    ],
+)
+def test_where_predictions_are_compared_every_query_of_the_pool_has_a_skeleton(
+    name: str, expected: list[int], tmp_path: Path
+) -> None:
+    """All questions are alike, so that distance is the same for all and the skeletons decide.
+
+    The prediction's is `select _ from _ where _`, 6 words. Likeness of the pool: `select _ from _`
+    4/6; the same query in lower case 6/6; it again 6/6; `select count ( _ ) from _` 4/9.
+    """
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as connection:
+        connection.execute("CREATE TABLE shop (id, city)")
+    queries = [
+        "SELECT city FROM shop",
+        "select city from shop where id = 3",
+        "SELECT id FROM shop WHERE city  =  'Rome'",
+        "SELECT count(city) FROM shop",
+    ]
+    pool = [Question("shop", "which one", query) for query in queries]
+    asked = Question("shop", "which one", "", prediction="select id from shop where city = 'x y'")
+    way = FewShot(selection(name), organization("DAIL_O"), shots=1)
+    (order,) = choose(way, [asked], pool, Databases(tmp_path))
+    assert list(order) == expected
+
+
+def test_the_published_oracle_compares_texts_at_single_blanks(tmp_path: Path) -> None:
+    """`select id from  shop` as it stands has an empty word more than the target, so 4/5 < 0.85;
+    the blank before SELECT does not count.
+    """
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite")) as connection:
+        connection.execute("CREATE TABLE shop (id, city)")
+    queries = ["select id from  shop", " SELECT id FROM shop", "select id from shop "]
+    pool = [Question("shop", "which one", query) for query in queries]
+    asked = Question("shop", "which one", "select id from shop")
+    way = FewShot(selection("EUCDISSKLSIMTHR"), organization("DAIL_O"), shots=1)
+    (order,) = choose(way, [asked], pool, Databases(tmp_path))
+    assert list(order) == [2, 0, 1]
 
 
 def test_the_pools_queries_are_read_only_where_skeletons_are_compared(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from luciola.sql.dail.skeleton import Names, aliases, jaccard, normalize, skeleton, tokens
+from luciola.sql.dail.skeleton import Names, aliases, jaccard, normalize, skeleton
+from luciola.sql.dail.tokens import tokens
 
 SHOP = Names(("Shop", "Sale"), ("*", "id", "City", "shop_id", "Amount"))
 
@@ -48,6 +49,57 @@ def test_names_and_values_become_blanks(sql: str, expected: str) -> None:
     assert skeleton(sql, SHOP) == expected
 
 
+CITY = "SELECT city FROM shop WHERE city = {}"
+IS_CITY = "select _ from _ where _"
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (CITY.format("'New York'"), IS_CITY),
+        (CITY.format('"New York"'), IS_CITY),
+        (CITY.format("'it''s here'"), "select _ from _ where _ _"),
+        (CITY.format("'a''b''c'"), "select _ from _ where _ _ _"),
+        (CITY.format('"Women\'s"'), "select _ from _ where _ s _"),
+        (CITY.format("''"), IS_CITY),
+        (CITY.format("'FROM shop AS T1'"), IS_CITY),
+        (CITY.format("-5"), IS_CITY),
+        (CITY.format("- 5"), "select _ from _ where _ = - _"),
+        (CITY.format("-2.50"), IS_CITY),
+        (CITY.format("1."), "select _ from _ where _ = 1."),
+        (CITY.format(".5"), "select _ from _ where _ = .5"),
+        (CITY.format("1e5"), "select _ from _ where _ = 1e5"),
+        (CITY.format("`City`"), IS_CITY),
+        (CITY.format("[City]"), "select _ from _ where _ = [city]"),
+        (CITY.format("NULL"), "select _ from _ where _ = null"),
+        (CITY.format("'a' || 'b c'"), "select _ from _ where _ || _"),
+        ("SELECT `city` FROM `shop` WHERE `shop`.`city` = 'a'", IS_CITY),
+        ("SELECT city AS 'City Name' FROM shop", "select _ from _"),
+        ("SELECT city AS \"City Name\", id AS n FROM shop", "select _ from _"),
+        ("SELECT count(*) AS 'How Many', city FROM shop", "select count ( _ ) , _ from _"),
+        ("SELECT city FROM shop WHERE city LIKE '%a b%'", "select _ from _ where _ like _"),
+        ("SELECT city FROM shop WHERE city NOT LIKE '_b'", "select _ from _ where _ not like _"),
+        ("SELECT city FROM shop WHERE id IN (1, 2, -3)", "select _ from _ where _ in ( _ )"),
+        ("SELECT city FROM shop WHERE city IN ('a b', 'c')", "select _ from _ where _ in ( _ )"),
+        ("SELECT city FROM shop WHERE id BETWEEN 1 AND 2.5",
+         "select _ from _ where _ between _ and _"),
+        ("SELECT city FROM shop WHERE id <> 3", "select _ from _ where _ <> _"),
+        ("SELECT city FROM shop WHERE city IS NOT NULL", "select _ from _ where _ is not null"),
+        ("SELECT max(id) - min(id) FROM shop", "select max ( _ ) - min ( _ ) from _"),
+        ("SELECT T1.city FROM 'shop' AS T1", "select t1.city from _"),
+        ("SELECT T1.city FROM shop AS T1 WHERE T1.city = 'T1.id'", IS_CITY),
+        ("SELECT city FROM shop ORDER BY id, id", "select _ from _ order by _ asc , _"),
+        ("SELECT city FROM shop ORDER BY id UNION SELECT city FROM shop ORDER BY id",
+         "select _ from _ order by _ asc asc union select _ from _ order by _ asc asc"),
+        ("SELECT city FROM shop /* a B */ WHERE id = 1",
+         "select _ from _ /* a b */ where _"),
+    ],
+)  # fmt: skip
+def test_strings_numbers_and_names_as_the_original_reads_them(sql: str, expected: str) -> None:
+    """Compared with the original, run on these queries."""
+    assert skeleton(sql, SHOP) == expected
+
+
 @pytest.mark.parametrize("word", ["AND", "OR"])
 def test_a_join_on_two_conditions_leaves_no_trace(word: str) -> None:
     sql = (
@@ -57,8 +109,8 @@ def test_a_join_on_two_conditions_leaves_no_trace(word: str) -> None:
 
 
 def test_ten_short_aliases_count_even_where_no_column_has_them() -> None:
-    assert aliases(["from", "b", "as", "t10"]) == {"t10": "b"}
-    assert aliases(["from", "b", "as", "t11"]) == {}
+    assert aliases("select a from b as t10") == {"t10": "b"}
+    assert aliases("select a from b as t11") == {}
 
 
 def test_ascending_order_is_written_out_unless_some_order_is_named() -> None:
@@ -74,19 +126,32 @@ def test_strings_keep_their_case_and_an_alias_means_what_it_meant_last() -> None
 
 
 def test_only_short_and_used_aliases_count() -> None:
-    assert aliases(["select", "a", "from", "b", "as", "k"]) == {}
-    assert aliases(["select", "a", "from", "b", "as", "t1"]) == {"t1": "b"}
-    assert aliases(["k.a", "from", "b", "as", "k", ",", "c", "as", "long"]) == {"k": "b"}
+    assert aliases("select a from b as k") == {}
+    assert aliases("select a from b as t1") == {"t1": "b"}
+    assert aliases("select k.a from b as k , c as long") == {"k": "b"}
+    assert aliases("select k.a from b k join c on c.x = k.x where k.y = 1") == {"k": "b"}
+
+
+def test_strings_and_the_names_of_with_have_no_aliases() -> None:
+    assert aliases("select t1.a from 'b' as t1") == {}
+    assert aliases("with k as ( select a from b ) select t1.a from k as t1") == {}
+    assert aliases("select t1.a from ( select a from b ) as t1 join c as t2") == {"t2": "c"}
 
 
 def test_dots_join_and_the_first_statement_ends_at_its_semicolon() -> None:
     assert tokens("SELECT `a b`.c , t . d FROM x; SELECT 2") == [
         "SELECT", "a b.c", ",", "t.d", "FROM", "x", ";",
     ]  # fmt: skip
-    assert tokens("a GROUP  BY b -- why") == ["a", "GROUP  BY", "b"]
+    assert tokens("a GROUP  BY b -- why") == ["a", "GROUP  BY", "b", "-- why"]
 
 
 def test_likeness_counts_each_token_as_often_as_it_stands() -> None:
     """`_` twice in both, `a` once, of 3 and 4 tokens: 3 / (3 + 4 - 3)."""
     assert jaccard("_ a _", "_ _ a b") == 3 / 4
-    assert jaccard("", "") == 0.0
+    assert jaccard("", "") == 1.0
+
+
+def test_two_blanks_enclose_an_empty_word_as_in_the_original() -> None:
+    """`_`, ``, `=` against `_`, `=`: 2 shared of 3 and 2, so 2 / 3."""
+    assert jaccard("_  =", "_ =") == 2 / 3
+    assert jaccard(" _ = ", "_ =") == 1.0

@@ -145,7 +145,7 @@ def _expected(
 
 
 def _gold_skeleton(way: Selection, row: Question, databases: Databases) -> str:
-    if way.raw_gold and not row.query.startswith("SELECT"):
+    if way.raw_gold and not row.query.strip().startswith("SELECT"):
         return row.query
     return databases.skeleton(row.db_id, row.query)
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luciola.sql.dail.naming import by_name
+from luciola.sql.dail.skeleton import skeleton_words
 
 SCOPE = 100
 """Candidates per shot: the first that fit the budget are shown."""
@@ -36,7 +37,7 @@ class Selection:
     subtracts: bool = False  # likeness is taken off the distance instead of parting into passes
     farthest: float | None = None  # distance beyond which nothing is chosen
     skips_same: bool = False  # whether the same question in the pool is passed over
-    raw_gold: bool = False  # whether a gold query is its own skeleton unless it begins with SELECT
+    raw_gold: bool = False  # "gold" only: a query is its own skeleton unless it begins with SELECT
 
 
 SELECTIONS = MappingProxyType(
@@ -67,11 +68,12 @@ PAPER_NAMES = MappingProxyType(
 def selection(name: str) -> Selection:
     """The selection of that name: the paper's (`DAIL_S`) or the published code's.
 
-    The published code's names also mean a defect of that code: a gold query that does not begin
-    with SELECT in capitals is compared as it stands, not by its skeleton.
+    `EUCDISSKLSIMTHR`, the published name of the oracle, also means a defect of that code: a gold
+    query that does not begin with SELECT in capitals is compared as it stands, not by its skeleton.
+    Where predictions are compared, that code makes a skeleton of every query, and so do we.
     """
     found = by_name("selection", name, SELECTIONS, PAPER_NAMES)
-    return replace(found, raw_gold=bool(found.skeleton) and name.upper() in SELECTIONS)
+    return replace(found, raw_gold=found.skeleton == "gold" and name.upper() in SELECTIONS)
 
 
 class Likeness:
@@ -81,7 +83,7 @@ class Likeness:
         different = list(dict.fromkeys(skeletons))
         place = {text: index for index, text in enumerate(different)}
         self._rows = np.array([place[text] for text in skeletons], dtype=np.intp)
-        counts = [Counter(text.split()) for text in different]
+        counts = [Counter(skeleton_words(text)) for text in different]
         self._words = {word: index for index, word in enumerate(sorted(set().union(*counts)))}
         self._counts = np.zeros((len(different), len(self._words)), dtype=np.int16)
         for row, found in zip(self._counts, counts, strict=True):
@@ -96,11 +98,11 @@ class Likeness:
         return self._known[skeleton][self._rows]
 
     def _compare(self, skeleton: str) -> NDArray[np.float64]:
-        found = Counter(skeleton.split())
+        found = Counter(skeleton_words(skeleton))
         words = [word for word in found if word in self._words]
         columns = self._counts[:, [self._words[word] for word in words]]
         shared = np.minimum(columns, [found[word] for word in words]).sum(axis=1, dtype=np.int64)
-        return np.asarray(shared / np.maximum(1, self._lengths + found.total() - shared))
+        return np.asarray(shared / (self._lengths + found.total() - shared))
 
 
 def ranked(
