@@ -29,7 +29,7 @@ def test_a_database_is_learned_and_asked_with_such_a_model_when_asked(
     spelt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = write_shop(tmp_path / "shop.db")
-    pair = {"question": "How many products?", "query": "SELECT count(*) FROM product"}
+    pair = {"question": "How many shops?", "query": "SELECT count(*) FROM shop"}
     (tmp_path / "pairs.jsonl").write_text(json.dumps(pair) + "\n")
     train = ["sql", "train", str(shop), "--pairs", f"{tmp_path}/pairs.jsonl", f"model={spelt}"]
     train += [f"out={tmp_path}/run", "max_steps=1", "device=cpu", "adapter=full"]

@@ -51,7 +51,10 @@ def test_gold_that_fails_costs_no_other_verdict(shop: Path, tmp_path: Path) -> N
     assert broken["error"].startswith("gold fails: ")
     said = summary(report)
     assert "execution accuracy 100.0% (1 of 1)" in said
-    assert "left out because the gold query fails: 1\n  pair 2: " in said
+    assert (
+        "not judged, because gold fails or the database cannot be read: 1\n  pair 2: gold fails: "
+        in said
+    )
 
 
 def test_a_folder_holds_a_database_for_each_name(tmp_path: Path) -> None:

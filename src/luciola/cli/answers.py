@@ -44,6 +44,7 @@ def read_prompts(path: str, databases: str = "") -> list[Asked]:
     """
     from luciola.data.readers.record import keys
     from luciola.data.readers.source import rows_of_file
+    from luciola.sql.answer import writable
     from luciola.sql.dail.voting import voting_file
 
     found = []
@@ -53,7 +54,7 @@ def read_prompts(path: str, databases: str = "") -> list[Asked]:
                 f"a row needs a text 'prompt', and this one has {keys(row.values)}",
                 remedy="`luciola sql prompts` writes such rows.",
             )
-        prompt, db_id = row.string("prompt"), str(row.values.get("db_id") or "")
+        prompt, db_id = writable(row.string("prompt")), str(row.values.get("db_id") or "")
         number = row.values.get("index")
         index = number if isinstance(number, int) else place
         file = voting_file(databases, db_id) if databases else None
@@ -91,7 +92,9 @@ def decided(
 
 def one_line(sql: str) -> str:
     """The query without what would break a line in two, also within its strings."""
-    return BREAKS.sub(" ", sql)
+    from luciola.sql.answer import writable
+
+    return BREAKS.sub(" ", writable(sql))
 
 
 def report(

@@ -48,7 +48,15 @@ def evaluate(
     plug_value: Annotated[
         bool, typer.Option("--plug-value", help="With --gold: literals of gold may be put in.")
     ] = False,
-    json_file: Annotated[str, typer.Option("--json", help="With --gold: report as JSON.")] = "",
+    json_file: Annotated[
+        str, typer.Option("--json", help="Report as JSON: every verdict and its reason.")
+    ] = "",
+    report_file: Annotated[
+        str,
+        typer.Option(
+            "--report", help="Report as Markdown: what failed and why, by database and hardness."
+        ),
+    ] = "",
 ) -> None:
     """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL.
 
@@ -57,7 +65,7 @@ def evaluate(
     if gold:
         from luciola.cli.judging import judge_files
 
-        _check_gold_stands_alone(database, pairs, model, out, limit)
+        _check_gold_stands_alone(database, pairs, model, out, limit, report_file)
         typer.echo(
             judge_files(
                 gold,
@@ -86,7 +94,18 @@ def evaluate(
     check_databases(database)
     check_data([DataSource(path) for path in (pairs, predictions) if path])
     if predictions:
-        typer.echo(score_file(database, pairs, predictions, timeout=timeout, limit=limit))
+        typer.echo(
+            score_file(
+                database,
+                pairs,
+                predictions,
+                timeout=timeout,
+                limit=limit,
+                out=out,
+                json_file=json_file,
+                report_file=report_file,
+            )
+        )
     else:
         check_model(model)
         typer.echo(
@@ -99,13 +118,18 @@ def evaluate(
                 device=device,
                 limit=limit,
                 trust_remote_code=trust_remote_code,
+                json_file=json_file,
+                report_file=report_file,
             )
         )
 
 
-def _check_gold_stands_alone(database: str, pairs: str, model: str, out: str, limit: int) -> None:
+def _check_gold_stands_alone(
+    database: str, pairs: str, model: str, out: str, limit: int, report_file: str
+) -> None:
     """Raises: ConfigError for what belongs to judging pairs, and would be passed over here."""
     given = {"DATABASE": database, "--pairs": pairs, "--model": model, "--out": out}
+    given["--report"] = report_file
     named = [name for name, value in given.items() if value] + ["--limit"] * bool(limit)
     if named:
         raise ConfigError(

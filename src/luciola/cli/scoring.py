@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from luciola.errors import DataError
+
 if TYPE_CHECKING:
-    from luciola.errors import SqlError
     from luciola.specialist.evaluating import Databases
     from luciola.specialist.pairs import Pair
-    from luciola.sql.execution import Report
+    from luciola.sql.execution import Report, Verdict
 
 FAILURES_SHOWN = 5
 
@@ -27,56 +32,165 @@ def score_model(
     device: str,
     limit: int,
     trust_remote_code: bool = False,
+    json_file: str = "",
+    report_file: str = "",
 ) -> str:
-    """Let a model answer, judge it, and say what came of it."""
+    """Let a model answer, judge it, and say what came of it.
+
+    Raises: DataError where nothing could be judged; the answers are kept.
+    """
     from luciola.cli.output import check_places
     from luciola.specialist.asking import Writer
     from luciola.specialist.evaluating import evaluate_model, write_predictions
+    from luciola.sql.asking.cache import AnswerCache
 
-    check_places(out)
+    check_places(out, json_file, report_file)
     chosen, databases = _read(database, pairs, limit)
     writer = Writer(model, device=device, progress=_progress, trust_remote_code=trust_remote_code)
-    evaluation = evaluate_model(writer, chosen, databases, workers=_workers(), timeout_s=timeout)
+    place = _answers_place(out, database, pairs, model)
+    cache = AnswerCache(place)
+    with kept_answers(place):
+        evaluation = evaluate_model(
+            writer, chosen, databases, workers=_workers(), timeout_s=timeout, cache=cache
+        )
+    verdicts = evaluation.report.verdicts
     if out:
         write_predictions(Path(out), chosen, evaluation)
+    _write_reports(
+        json_file, report_file, chosen, evaluation.predictions, verdicts, databases, model
+    )
+    _check_judged(evaluation.report)
+    if not evaluation.report.unanswered and evaluation.report.judged == len(chosen):
+        place.unlink(missing_ok=True)  # a later evaluation of the same model asks anew
     speed = f"answered in {evaluation.answer_s:.1f} s"
+    if evaluation.kept:
+        speed += f", {evaluation.kept:,} of {len(chosen):,} kept from an earlier start"
     return "\n".join([summary(evaluation.report), speed])
 
 
-def score_file(database: str, pairs: str, predictions: str, *, timeout: float, limit: int) -> str:
+def score_file(
+    database: str,
+    pairs: str,
+    predictions: str,
+    *,
+    timeout: float,
+    limit: int,
+    out: str = "",
+    json_file: str = "",
+    report_file: str = "",
+) -> str:
     """Judge one SQL a line, in the order of the pairs.
 
-    Raises: DataError if there are not as many lines as pairs.
+    Raises: DataError if there are not as many lines as pairs, or nothing could be judged.
     """
-    from luciola.specialist.evaluating import judge_predictions
+    from luciola.cli.output import check_places
+    from luciola.specialist.evaluating import Evaluation, judge_predictions, write_predictions
     from luciola.sql.official.files import read_predictions
 
+    check_places(out, json_file, report_file)
     chosen, databases = _read(database, pairs, limit)
     answers = read_predictions(Path(predictions), len(chosen), "pairs", first=limit)
     places = [databases.of(pair) for pair in chosen]
-    return summary(
-        judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)
-    )
+    found = judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)
+    if out:
+        write_predictions(Path(out), chosen, Evaluation(found, tuple(answers), 0.0))
+    _write_reports(json_file, report_file, chosen, answers, found.verdicts, databases, predictions)
+    _check_judged(found)
+    return summary(found)
+
+
+@contextmanager
+def kept_answers(place: Path) -> Iterator[None]:
+    """Say, where something ends an evaluation half-way, that its answers are kept."""
+    try:
+        yield
+    except BaseException:
+        if place.exists():
+            print(
+                f"\nWhat was answered is kept in {place}; the same command goes on from there.",
+                file=sys.stderr,
+            )
+        raise
+
+
+def _answers_place(out: str, database: str, pairs: str, model: str) -> Path:
+    """Where answers are kept as they come: beside the file of answers, or in the user's cache."""
+    from luciola.specialist.checked_queries import cache_folder
+
+    if out and Path(out).suffix:
+        return Path(f"{out}.answers.jsonl")
+    asked = "\n".join([str(Path.cwd()), database, pairs, model])
+    return cache_folder() / "answers" / f"{sha256(asked.encode()).hexdigest()[:16]}.jsonl"
+
+
+def _write_reports(
+    json_file: str,
+    report_file: str,
+    pairs: Sequence[Pair],
+    predictions: Sequence[str],
+    verdicts: Sequence[Verdict],
+    databases: Databases,
+    model: str,
+) -> None:
+    """Which answers failed and why, by database and hardness; "" is no file."""
+    if not (json_file or report_file):
+        return
+    from luciola.cli.output import write_whole
+    from luciola.specialist.evaluation_report import judged_pairs, page, report
+    from luciola.sql.answer import writable
+
+    places = [databases.of(pair) for pair in pairs]
+    judged = judged_pairs(pairs, predictions, verdicts, places)
+    if json_file:
+        text = json.dumps(report(judged, model=model), ensure_ascii=False, indent=1)
+        write_whole(json_file, writable(text) + "\n")
+    if report_file:
+        write_whole(
+            report_file, writable(page(judged, model=model, database=databases.display_name))
+        )
+
+
+def _check_judged(report: Report) -> None:
+    """Raises: DataError where there is no verdict at all."""
+    if report.judged == 0 and report.verdicts:
+        raise DataError(
+            f"none of {len(report.verdicts):,} answers could be judged; the first: "
+            f"{report.verdicts[0].reason}",
+            remedy="Check that the pairs belong to this database, and that it can be read.",
+        )
 
 
 def summary(report: Report) -> str:
-    """Execution accuracy, answers that did not run, and the first reasons."""
+    """Execution accuracy, what the wrong answers did, and the first reasons."""
     total = report.judged
     wrong = report.not_running
     lines = [
         f"execution accuracy {report.execution_accuracy:.1%} ({report.right} of {total})",
-        f"did not run {wrong / max(1, total):.1%} ({wrong} of {total})",
-        *_reasons([verdict.error for verdict in report.verdicts]),
+        f"did not run {wrong / max(1, total):.1%} ({wrong} of {total})"
+        + _kinds([verdict for verdict in report.verdicts if verdict.error is not None]),
+        *_reasons([verdict.reason if verdict.error else "" for verdict in report.verdicts]),
     ]
+    if report.unanswered:
+        lines.append(f"not answered, counted as wrong: {report.unanswered}")
+        lines += _reasons([verdict.unanswered for verdict in report.verdicts])
     if left := len(report.verdicts) - total:
-        lines.append(f"left out because the gold query fails: {left}")
-        lines += _reasons([verdict.gold_error for verdict in report.verdicts])
+        lines.append(f"not judged, because gold fails or the database cannot be read: {left}")
+        lines += _reasons([one.reason if one.gold_error else "" for one in report.verdicts])
     return "\n".join(lines)
 
 
-def _reasons(errors: Sequence[SqlError | None]) -> list[str]:
-    found = [(number, error) for number, error in enumerate(errors, 1) if error is not None]
-    lines = [f"  pair {number}: {error.message}" for number, error in found[:FAILURES_SHOWN]]
+def _kinds(verdicts: Sequence[Verdict]) -> str:
+    """How many of each kind of failure, in words."""
+    words = {"table": "missing table", "column": "missing column", "write": "more than reading"}
+    words |= {"limit": "a limit passed", "invalid": "not accepted"}
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    found = [f"{words[kind]} {counts[kind]}" for kind in words if counts[kind]]
+    return f": {', '.join(found)}" if found else ""
+
+
+def _reasons(reasons: Sequence[str]) -> list[str]:
+    found = [(number, reason) for number, reason in enumerate(reasons, 1) if reason]
+    lines = [f"  pair {number}: {reason}" for number, reason in found[:FAILURES_SHOWN]]
     more = len(found) - FAILURES_SHOWN
     return [*lines, f"  and {more} more"] if more > 0 else lines
 

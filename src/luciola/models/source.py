@@ -21,6 +21,7 @@ from luciola.plugins import load_object, names_object
 log = logging.getLogger(__name__)
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
+WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", CONFIG, ADAPTER)
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -145,3 +146,16 @@ def ways(name: str) -> str:
         f"{meant}A model is a folder, a GGUF file, a hub id (owner/name) "
         f"or a bundled model ({', '.join(catalogue.NAMES)})."
     )
+
+
+def version_of(model: str | Path) -> str:
+    """The model's place, and its files' sizes and times: one that was trained again is another."""
+    source = resolve(model)
+    if not source.is_local:
+        return source.location
+    if source.path.is_file():
+        files = [source.path]
+    else:
+        files = sorted({path for pattern in WEIGHTS for path in source.path.glob(pattern)})
+    stamps = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return " ".join([str(source.path.resolve()), *stamps])

@@ -5,22 +5,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from luciola.conversation.render import Renderer
-from luciola.errors import SqlError
+from luciola.errors import LuciolaError, ModelError, SqlInvalidError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
-from luciola.models.source import resolve
+from luciola.models.source import resolve, version_of
 from luciola.rollout.naive import NaiveSampler
-from luciola.rollout.text import answer
 from luciola.specialist.expertise import Expertise
 from luciola.specialist.form import Form, UnusableError
 from luciola.specialist.reading import Reading
 from luciola.specialist.represented import Represented
+from luciola.specialist.written import Keeping, Written, texts_of
+from luciola.sql.answer import writable
+from luciola.sql.asking.cache import AnswerCache
+from luciola.sql.execution import TOO_DEEP
 from luciola.sql.sandbox import Result, Sandbox
 from luciola.types import Sampling
 
@@ -40,13 +43,13 @@ class Reply:
     Args:
         sql: what the model wrote.
         result: its rows; None where it did not run.
-        error: why it did not run.
+        error: why it did not run, or why nothing was written.
         seconds: from the question to the rows.
     """
 
     sql: str
     result: Result | None
-    error: SqlError | None
+    error: LuciolaError | None
     seconds: float
 
 
@@ -58,7 +61,7 @@ class Writer:
         device: "auto", "cpu" or "cuda".
         max_new_tokens: longest SQL.
         batch: questions answered at once; None: as many as the device answers fastest.
-        progress: called now and then with (answers finished, answers in all).
+        progress: called now and then with (answers finished, answers to write in all).
         trust_remote_code: run Python code that comes with the model.
 
     Raises: ModelError if the model cannot be loaded.
@@ -79,12 +82,15 @@ class Writer:
         self.renderer = Renderer(self.tokenizer)
         self.expertise = Expertise.load(resolve(model).location)
         self.form = Form(self.expertise, self.renderer)
-        loaded: Any = load_for_answers(str(model), best_device(device), trust_remote_code=trusted)
+        place = best_device(device)
+        loaded: Any = load_for_answers(str(model), place, trust_remote_code=trusted)
+        self.name = str(model)
+        self.version = f"{version_of(model)} {place.type} {loaded.dtype}"
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
         self.sampling = Sampling(max_new_tokens=min(max_new_tokens, self.context // 4))
         ends = set(self.renderer.end_ids())
         self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
-        self.sampler.progress = progress
+        self.progress = progress
 
     def read(self, database: str | Path) -> Reading | Represented:
         """A database as this model was taught to read one."""
@@ -99,30 +105,71 @@ class Writer:
     def write(
         self, readings: Sequence[Reading | Represented], questions: Sequence[str]
     ) -> list[str]:
-        """The SQL for each question about its database, greedily.
+        """The SQL for each question about its database, greedily; "" with a notice for none."""
+        written = self.written(readings, questions)
+        for one in written:
+            if one.failure:
+                log.warning("%s", one.failure)
+        return [one.sql for one in written]
 
-        "" with a notice for a question that does not fit into the model's context.
+    def written(
+        self,
+        readings: Sequence[Reading | Represented],
+        questions: Sequence[str],
+        *,
+        cache: AnswerCache | None = None,
+    ) -> list[Written]:
+        """The SQL for each question about its database, greedily, or why there is none.
+
+        Args:
+            cache: answers of an earlier time, which is added to as answers come.
         """
         prompts = [
-            self.prompt_ids(reading, question)
+            self._fitting(reading, writable(question))
             for reading, question in zip(readings, questions, strict=True)
         ]
-        fitting = [prompt for prompt in prompts if prompt]
-        answers = iter(answer(self.sampler, self.tokenizer, fitting, self.sampling))
-        return [
-            reading.sql(next(answers).text) if prompt else ""
-            for reading, prompt in zip(readings, prompts, strict=True)
-        ]
+        texts = iter(
+            texts_of(
+                [prompt for prompt in prompts if not isinstance(prompt, str)],
+                self.sampling,
+                self.sampler,
+                self.tokenizer,
+                at_once=self.sampler.batch,
+                keeping=Keeping(cache, self.version) if cache is not None else None,
+                progress=self.progress,
+            )
+        )
+        found = []
+        for reading, prompt in zip(readings, prompts, strict=True):
+            one = Written("", prompt) if isinstance(prompt, str) else next(texts)
+            found.append(one if one.failure else replace(one, sql=writable(reading.sql(one.sql))))
+        return found
+
+    def _fitting(self, reading: Reading | Represented, question: str) -> list[int] | str:
+        """The tokens of a question, or why there is no room for them."""
+        try:
+            ids = self._ids(reading, question)
+        except UnusableError as error:
+            return f"{error.message} ({error.remedy})" if error.remedy else error.message
+        if len(ids) + self.sampling.max_new_tokens // 4 <= self.context:
+            return ids
+        return (
+            f"the question is too long: with the schema it takes {len(ids):,} tokens, and the "
+            f"model sees {self.context:,} with the answer"
+        )
+
+    def _ids(self, reading: Reading | Represented, question: str) -> list[int]:
+        if isinstance(reading, Reading):
+            return self.renderer.prompt_ids(reading.messages(question))
+        return reading.prompt_ids(question)
 
     def prompt_ids(self, reading: Reading | Represented, question: str) -> list[int]:
         """The tokens of a question, as the model was taught with; none where they do not fit."""
-        if isinstance(reading, Reading):
-            return self.renderer.prompt_ids(reading.messages(question))
-        try:
-            return reading.prompt_ids(question)
-        except UnusableError as error:
-            log.warning("%s", error)
-            return []
+        found = self._fitting(reading, question)
+        if not isinstance(found, str):
+            return found
+        log.warning("%s", found)
+        return []
 
 
 def token_counter(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], int]:
@@ -151,12 +198,19 @@ class Specialist:
     def ask(self, question: str) -> Reply:
         """Write SQL for a question and run it; never raises for what the model wrote."""
         began = time.perf_counter()
-        sql = self.writer.write([self.reading], [question])[0]
+        written = self.writer.written([self.reading], [question])[0]
+        result, error = self._run(written.sql) if not written.failure else (None, None)
+        if written.failure:
+            error = ModelError(written.failure, remedy="Ask a shorter question.")
+        return Reply(written.sql, result, error, time.perf_counter() - began)
+
+    def _run(self, sql: str) -> tuple[Result | None, LuciolaError | None]:
         try:
-            result = self.sandbox.run(sql, truncate=True)
-        except SqlError as error:
-            return Reply(sql, None, error, time.perf_counter() - began)
-        return Reply(sql, result, None, time.perf_counter() - began)
+            return self.sandbox.run(sql, truncate=True), None
+        except RecursionError:
+            return None, SqlInvalidError(TOO_DEEP)
+        except LuciolaError as error:
+            return None, error
 
     def close(self) -> None:
         """Stop the sandbox's workers."""

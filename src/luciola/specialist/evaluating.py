@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luciola.errors import DataError
+from luciola.errors import DatabaseError, DataError
 from luciola.runs.atomic import write_atomically
 from luciola.specialist.pairs import Pair
+from luciola.sql.answer import writable
+from luciola.sql.asking.cache import AnswerCache
+from luciola.sql.database import display_name
 from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, Verdict, evaluate
 from luciola.sql.place import database_of
@@ -19,6 +22,11 @@ from luciola.sql.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from luciola.specialist.asking import Writer
+    from luciola.specialist.reading import Reading
+    from luciola.specialist.represented import Represented
+
+RAN = ("right", "wrong result")
+"""Outcomes of answers that ran."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,13 @@ class Evaluation:
         report: execution accuracy, answers that did not run, and every verdict.
         predictions: the SQL it wrote, by pair.
         answer_s: seconds it took to write all of it.
+        kept: answers that were there from an earlier time.
     """
 
     report: Report
     predictions: tuple[str, ...]
     answer_s: float
+    kept: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -58,6 +68,11 @@ class Databases:
         self.place = str(place) if "://" in str(place) else str(database_folder(place))
         self.is_folder = "://" not in self.place and Path(self.place).is_dir()
 
+    @property
+    def display_name(self) -> str:
+        """The place as it may be shown: a URL without its password."""
+        return display_name(self.place)
+
     def of(self, pair: Pair) -> str:
         """The database of a pair."""
         if not self.is_folder:
@@ -79,17 +94,66 @@ def evaluate_model(
     workers: int = 2,
     timeout_s: float = 5.0,
     note: Callable[[str], None] | None = None,
+    cache: AnswerCache | None = None,
 ) -> Evaluation:
-    """Let a model answer all pairs and judge its SQL by what it returns."""
+    """Let a model answer all pairs and judge its SQL by what it returns.
+
+    A question that cannot be answered, or whose database in a folder cannot be read, costs no
+    other: its verdict says why.
+
+    Args:
+        cache: where answers are kept as they come; what is there is not answered again.
+
+    Raises: DatabaseError where there is but one database, and it cannot be read; DataError for a
+        pair whose database is not there.
+    """
     places = [databases.of(pair) for pair in pairs]
-    readings = {place: writer.read(place) for place in dict.fromkeys(places)}
+    readings, unreadable = _readings(writer, places, databases)
+    order = [index for index, place in enumerate(places) if place in readings]
+    order.sort(key=lambda index: places[index])  # questions about one database share its tokens
     began = time.perf_counter()
-    predictions = writer.write([readings[p] for p in places], [pair.question for pair in pairs])
+    made = writer.written(
+        [readings[places[index]] for index in order],
+        [pairs[index].question for index in order],
+        cache=cache,
+    )
     answer_s = time.perf_counter() - began
     if note is not None:
         note(f"answered {len(pairs)} questions in {answer_s:.1f} s")
-    report = judge_predictions(pairs, predictions, places, workers=workers, timeout_s=timeout_s)
-    return Evaluation(report, tuple(predictions), answer_s)
+    written = dict(zip(order, made, strict=True))
+    predictions = [written[i].sql if i in written else "" for i in range(len(pairs))]
+    failures = [written[i].failure if i in written else "" for i in range(len(pairs))]
+    judged = judge_predictions(
+        [pairs[index] for index in order],
+        [predictions[index] for index in order],
+        [places[index] for index in order],
+        workers=workers,
+        timeout_s=timeout_s,
+        failures=[failures[index] for index in order],
+    )
+    verdicts = dict(zip(order, judged.verdicts, strict=True))
+    for index, place in enumerate(places):
+        if place in unreadable:
+            verdicts[index] = Verdict(correct=False, gold_error=unreadable[place])
+    report = Report(tuple(verdicts[index] for index in range(len(pairs))))
+    kept = sum(one.kept for one in made)
+    return Evaluation(report, tuple(predictions), answer_s, kept)
+
+
+def _readings(
+    writer: Writer, places: Sequence[str], databases: Databases
+) -> tuple[dict[str, Reading | Represented], dict[str, DatabaseError]]:
+    """The databases as the model reads them, and why others cannot be read."""
+    readings: dict[str, Reading | Represented] = {}
+    unreadable: dict[str, DatabaseError] = {}
+    for place in dict.fromkeys(places):
+        try:
+            readings[place] = writer.read(place)
+        except DatabaseError as error:
+            if not databases.is_folder:
+                raise
+            unreadable[place] = error
+    return readings, unreadable
 
 
 def judge_predictions(
@@ -99,20 +163,27 @@ def judge_predictions(
     *,
     workers: int = 2,
     timeout_s: float = 5.0,
+    failures: Sequence[str] = (),
 ) -> Report:
-    """Execution accuracy of SQL that was written elsewhere."""
+    """Execution accuracy of SQL that was written elsewhere.
+
+    Args:
+        failures: why a question has no answer, "" where it has one; none: all have.
+    """
     items = [
-        Item(gold=pair.query, predicted=sql, database=place)
-        for pair, sql, place in zip(pairs, predictions, places, strict=True)
+        Item(gold=pair.query, predicted=sql, database=place, unanswered=failure)
+        for pair, sql, place, failure in zip(
+            pairs, predictions, places, failures or [""] * len(pairs), strict=True
+        )
     ]
     with Sandbox(timeout_s=timeout_s, workers=workers) as sandbox:
         return evaluate(items, sandbox)
 
 
 def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation) -> None:
-    """One JSON object a line: question, gold, predicted, correct, and the error of what failed.
+    """One JSON object a line: question, gold, predicted, correct, outcome, and what went wrong.
 
-    `correct` is null where the gold query itself fails.
+    `correct` is null where there was nothing to compare with.
     """
     lines = [
         json.dumps(
@@ -122,7 +193,8 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
                 "gold": pair.query,
                 "predicted": sql,
                 "correct": verdict.correct if verdict.gold_error is None else None,
-                "error": _error(verdict),
+                "outcome": verdict.outcome,
+                "error": verdict.reason if verdict.outcome not in RAN else None,
             },
             ensure_ascii=False,
         )
@@ -130,10 +202,4 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
             pairs, evaluation.predictions, evaluation.report.verdicts, strict=True
         )
     ]
-    write_atomically(path, "\n".join(lines) + "\n")
-
-
-def _error(verdict: Verdict) -> str | None:
-    if verdict.gold_error is not None:
-        return f"gold fails: {verdict.gold_error.message}"
-    return None if verdict.error is None else verdict.error.message
+    write_atomically(path, writable("\n".join(lines)) + "\n")

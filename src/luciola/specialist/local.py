@@ -17,12 +17,13 @@ from luciola.conversation.render import Renderer
 from luciola.errors import ModelError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
-from luciola.models.source import resolve
+from luciola.models.source import resolve, version_of
 from luciola.rollout.batch import context_length
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.text import read
 from luciola.seeds import seed
 from luciola.specialist.expertise import Expertise
+from luciola.specialist.written import OUT_OF_MEMORY, is_out_of_memory
 from luciola.sql.asking.cache import AnswerCache, Kept, address, in_order
 from luciola.sql.asking.model import Answers, Progress, Sampling
 from luciola.types import Message, Request
@@ -37,7 +38,6 @@ CPU_TOKENS = 1 << 15
 """Of all prompts and answers under way."""
 MEMORY_SHARE = 0.4
 """Of the free memory of a GPU, for keys and values; attention needs some as well."""
-WEIGHTS = ("*.safetensors", "*.bin", "*.gguf", "config.json", "adapter_config.json")
 
 
 def check_template(tokenizer: PreTrainedTokenizerBase, model: str) -> None:
@@ -83,7 +83,7 @@ class LocalModel:
         self.raw = self.expertise.goes_on if raw is None else raw
         self.cache = AnswerCache(cache) if cache else None
         form = f"raw={self.raw}" + " stripped" * self.expertise.strip_suffix
-        self._place = " ".join([_version(model), _version(adapter) if adapter else "", form])
+        self._place = " ".join([version_of(model), version_of(adapter) if adapter else "", form])
         place, trusted = best_device(device), trust_remote_code
         folder = resolve(adapter).path if adapter else None
         own = folder is not None and any(folder.glob("tokenizer*"))  # it may know new tokens
@@ -157,10 +157,13 @@ class LocalModel:
         """The answers to some prompts; in halves where memory runs out."""
         try:
             return self._sampled(chunk, asked, sampling)
-        except torch.OutOfMemoryError:
-            if len(chunk) == 1:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
                 raise
-        torch.cuda.empty_cache()
+        if len(chunk) == 1:
+            return {chunk[0]: Answers((), len(asked[chunk[0]]), 0, error=OUT_OF_MEMORY)}
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
         half = len(chunk) // 2
         first = self._answered(chunk[:half], asked, sampling)
         return first | self._answered(chunk[half:], asked, sampling)
@@ -220,16 +223,3 @@ def _tokens_that_fit(model: Any, device: torch.device) -> int:
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     token_bytes = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
     return int(torch.cuda.mem_get_info(device)[0] * MEMORY_SHARE / token_bytes)
-
-
-def _version(model: str | Path) -> str:
-    """The model's place, and its files' sizes and times: one that was trained again is another."""
-    source = resolve(model)
-    if not source.is_local:
-        return source.location
-    if source.path.is_file():
-        files = [source.path]
-    else:
-        files = sorted({path for pattern in WEIGHTS for path in source.path.glob(pattern)})
-    stamps = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
-    return " ".join([str(source.path.resolve()), *stamps])

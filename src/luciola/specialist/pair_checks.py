@@ -141,7 +141,7 @@ def check_share(checked: CheckedPairs, databases: Databases, most: float, *, set
     reasons = "; ".join(line for line in checked.lines() if "are kept" not in line)
     limit = "" if failing == total else f", and {setting} is {most:g}"
     raise DataError(
-        f"{failing:,} of {total:,} pairs do not run on {databases.place}{limit}: {reasons}",
+        f"{failing:,} of {total:,} pairs do not run on {databases.display_name}{limit}: {reasons}",
         path=checked.pairs[0].origin.path or None,
         remedy=_remedy(checked, databases, setting),
     )

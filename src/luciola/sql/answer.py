@@ -31,6 +31,11 @@ CONTINUES = re.compile(
 )
 
 
+def writable(text: str) -> str:
+    """The text without what no UTF-8 file can hold: lone halves of surrogate pairs become `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def extract_sql(text: str) -> str:
     """The first SQL statement in `text`, without its semicolon; `text` itself if there is none."""
     body = _fenced(text)

@@ -19,39 +19,95 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from luciola.errors import SqlError
+from luciola.errors import DatabaseError, LuciolaError, SqlError, SqlInvalidError
 from luciola.sql.comparison import order_matters, same_result
+from luciola.sql.failures import failure_of
 from luciola.sql.lexer import pieces
 from luciola.sql.sandbox import Sandbox
 
-__all__ = ["Item", "Report", "Verdict", "evaluate", "judge", "order_matters", "same_result"]
+__all__ = [
+    "TOO_DEEP",
+    "Item",
+    "Report",
+    "Verdict",
+    "evaluate",
+    "judge",
+    "order_matters",
+    "same_result",
+]
 
 SPLIT_OPERATOR = re.compile(r"([<>!]) =")
+TOO_DEEP = "the query is nested too deeply"
 THIS_YEAR = re.compile(r"YEAR\s*\(\s*CURDATE\s*\(\s*\)\s*\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Item:
-    """An answer to be judged, and where its gold query runs."""
+    """An answer to be judged, and where gold runs; `unanswered` says why there is no answer."""
 
     gold: str
     predicted: str
     database: str | Path
+    unanswered: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`error` says why the answer did not run, None if it ran; `gold_error` why the gold query did
-    not, so that there is nothing to compare with.
+    """What came of one answer.
+
+    Args:
+        correct: whether its result is gold's.
+        error: why the answer did not run; None if it ran.
+        gold_error: why there is nothing to compare with: the gold query fails, or the database
+            cannot be read.
+        unanswered: why there is no answer; "" where there is one.
     """
 
     correct: bool
     error: SqlError | None = None
-    gold_error: SqlError | None = None
+    gold_error: LuciolaError | None = None
+    unanswered: str = ""
 
     @property
     def ran(self) -> bool:
-        return self.error is None
+        return self.error is None and not self.unanswered
+
+    @property
+    def outcome(self) -> str:
+        """One word: a key of `OUTCOMES`."""
+        if self.gold_error is not None:
+            return "not judged"
+        if self.unanswered:
+            return "not answered"
+        if self.error is not None:
+            return failure_of(self.error)
+        return "right" if self.correct else "wrong result"
+
+    @property
+    def reason(self) -> str:
+        """Why the answer is not right; "" where it is."""
+        if self.gold_error is not None:
+            is_gold = not isinstance(self.gold_error, DatabaseError)
+            return f"gold fails: {self.gold_error.message}" if is_gold else self.gold_error.message
+        if self.unanswered:
+            return self.unanswered
+        if self.error is not None:
+            return self.error.message
+        return "" if self.correct else "its result differs from gold's"
+
+
+OUTCOMES = {
+    "right": "right",
+    "wrong result": "runs, with another result than gold",
+    "table": "names a table that the database lacks",
+    "column": "names a column that the database lacks",
+    "invalid": "is not accepted by the database",
+    "write": "wants to do more than read",
+    "limit": "passes a limit of time, rows or size",
+    "not answered": "has no answer",
+    "not judged": "cannot be judged: gold fails, or the database cannot be read",
+}
+"""Every outcome of an answer, and what it means."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +134,12 @@ class Report:
     @property
     def not_running(self) -> int:
         """Number of answers that the database refused or that passed a limit."""
-        return sum(not verdict.ran for verdict in self.verdicts)
+        return sum(verdict.error is not None for verdict in self.verdicts)
+
+    @property
+    def unanswered(self) -> int:
+        """Number of questions that the model could not answer; they count as wrong."""
+        return sum(bool(verdict.unanswered) for verdict in self.verdicts)
 
 
 def prepared(sql: str, *, keep_distinct: bool = False) -> str:
@@ -97,28 +158,33 @@ def judge(
     *,
     keep_distinct: bool = False,
 ) -> Verdict:
-    """Run both queries and compare their results.
-
-    Raises: DatabaseError where the database cannot be read.
-    """
+    """Run both queries and compare their results; whatever fails is part of the verdict."""
     try:
         expected = sandbox.run(prepared(gold, keep_distinct=keep_distinct), database=database)
-    except SqlError as error:
+    except RecursionError:
+        return Verdict(correct=False, gold_error=SqlInvalidError(TOO_DEEP))
+    except (SqlError, DatabaseError) as error:
         return Verdict(correct=False, gold_error=error)
     query = prepared(predicted, keep_distinct=keep_distinct)
     if query == prepared(gold, keep_distinct=keep_distinct):
         return Verdict(correct=True)
     try:
         found = sandbox.run(query, database=database)
+        return Verdict(same_result(expected.rows, found.rows, order_matters(gold)))
+    except RecursionError:
+        return Verdict(correct=False, error=SqlInvalidError(TOO_DEEP))
     except SqlError as error:
         return Verdict(correct=False, error=error)
-    return Verdict(same_result(expected.rows, found.rows, order_matters(gold)))
+    except DatabaseError as error:  # not the answer's fault
+        return Verdict(correct=False, gold_error=error)
 
 
 def evaluate(items: Sequence[Item], sandbox: Sandbox, *, keep_distinct: bool = False) -> Report:
     """Judge all items, as many at the same time as the sandbox has workers."""
 
     def verdict(item: Item) -> Verdict:
+        if item.unanswered:
+            return Verdict(correct=False, unanswered=item.unanswered)
         return judge(item.gold, item.predicted, item.database, sandbox, keep_distinct=keep_distinct)
 
     if sandbox.workers == 1:

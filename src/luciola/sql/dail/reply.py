@@ -59,5 +59,5 @@ def _parses(sql: str) -> bool:
 
     try:
         return bool(sqlglot.parse(sql, read="sqlite"))
-    except sqlglot.errors.SqlglotError:
+    except (sqlglot.errors.SqlglotError, RecursionError):
         return False

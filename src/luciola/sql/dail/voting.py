@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from luciola.errors import SqlError
+from luciola.errors import LuciolaError
 from luciola.sql.comparison import same_result
 from luciola.sql.execution import prepared
 from luciola.sql.limits import MIB
@@ -60,7 +60,7 @@ def voting_sandbox(*, workers: int, timeout_s: float) -> Sandbox:
 def vote(queries: Sequence[str], database: Path, sandbox: Sandbox) -> Vote:
     """The answer to one question.
 
-    Raises: ValueError without a query; DatabaseError where the database cannot be read.
+    Raises: ValueError without a query.
     """
     if not queries:
         raise ValueError("there is no query to vote for")
@@ -113,5 +113,5 @@ def _that_run(
 def _result(sql: str, database: Path, sandbox: Sandbox) -> Result | None:
     try:
         return sandbox.run(sql, database=database)
-    except SqlError:
+    except (LuciolaError, RecursionError):  # a locked database costs this query, not all the others
         return None

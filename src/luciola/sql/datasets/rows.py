@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from luciola.data.readers.record import Record, keys
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
+from luciola.sql.answer import writable
 from luciola.sql.question import Question
 
 QUESTION = ("SpiderSynQuestion", "question")
@@ -53,9 +54,9 @@ def question_of(
     db_id = _first(values, DATABASE) or only
     return Question(
         db_id=db_id or (_lacking(row, DATABASE) if needs_database else ""),
-        question=_question(values) or _lacking(row, QUESTION),
-        query=_first(values, QUERY) or (_lacking(row, QUERY) if needs_query else ""),
-        prediction=_first(values, ("prediction",)),
+        question=writable(_question(values) or _lacking(row, QUESTION)),
+        query=writable(_first(values, QUERY) or (_lacking(row, QUERY) if needs_query else "")),
+        prediction=writable(_first(values, ("prediction",))),
         difficulty=_first(values, ("difficulty",)),
         origin=row.origin,
     )

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from luciola.errors import LuciolaError
+from luciola.errors import LuciolaError, SqlInvalidError
 from luciola.sql.comparison import order_matters, same_result
-from luciola.sql.execution import prepared
+from luciola.sql.execution import TOO_DEEP, prepared
 from luciola.sql.lexer import pieces
 from luciola.sql.place import find_database, places
 from luciola.sql.result import Result
@@ -95,8 +95,11 @@ class Judge:
         found = self._run(query, file)
         if isinstance(found, LuciolaError):
             return Outcome(correct=False, runs=False, error=found.message)
-        if same_result(wanted.rows, found.rows, order_matters(gold)):
-            return Outcome(correct=True, runs=True)
+        try:
+            if same_result(wanted.rows, found.rows, order_matters(gold)):
+                return Outcome(correct=True, runs=True)
+        except RecursionError:
+            return Outcome(correct=False, runs=True, error="too many columns to be paired")
         return Outcome(correct=False, runs=True, error="its result differs from gold's")
 
     def _gold_result(self, query: str, file: Path) -> Result | LuciolaError:
@@ -110,6 +113,8 @@ class Judge:
             return self.sandbox.run(query, database=file)
         except LuciolaError as error:
             return error
+        except RecursionError:
+            return SqlInvalidError(TOO_DEEP)
 
 
 def plugged(gold: str, predicted: str) -> Iterator[str]:
