@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from luciola.cli.errors import Ended
 from luciola.cli.sql import app
 from luciola.errors import DatabaseError, DataError, LuciolaError
 from luciola.sql.dail.tables import read_tables
-from luciola.sql.database import connect_sqlite
+from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.official.schema import equal_columns
 from luciola.sql.official.schema import read_tables as official_tables
 from small_datasets import ASKED, ENTRY, database, write
@@ -174,8 +173,8 @@ def test_a_folder_of_databases_may_be_named_from_where_one_stands(
     here.folder = Path()
     assert here.eval("SELECT a FROM t\n")["ex"] == 1
     assert "1 databases" in here.check()
-    with closing(connect_sqlite(Path("database", "odd", "odd.sqlite"))) as connection:
-        assert connection.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    with Sandbox(Path("database", "odd", "odd.sqlite")) as sandbox:
+        assert sandbox.run("SELECT count(*) FROM t").rows == ((2,),)
 
 
 FAULTS = [

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from luciola.errors import SqlForbiddenError, SqlInvalidError
+from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import Item, evaluate, judge, prepared
-from luciola.sql.sandbox import Sandbox
 
 NAMES = "SELECT name, city FROM shop"
 

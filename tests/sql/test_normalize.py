@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from luciola.sql.database.sandbox import Result, Sandbox
 from luciola.sql.normalize import normalize
-from luciola.sql.sandbox import Result, Sandbox
 from luciola.sql.schema import Column, Schema, Table, read_schema
 
 

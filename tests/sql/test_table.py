@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from luciola.sql.result import Cell, Result
+from luciola.sql.database.result import Cell, Result
 from luciola.sql.table import table_text
 
 

@@ -30,7 +30,7 @@ def test_the_first_example_answers_its_question(
 
 def test_the_package_needs_no_torch_and_its_sandbox_nothing_heavy() -> None:
     modules = ["answer", "execution", "normalize", "prompt", "prune", "schema", "table", "values"]
-    light = "import sys, luciola.sql.execution, luciola.sql.worker\n"
+    light = "import sys, luciola.sql.execution, luciola.sql.database.worker\n"
     light += "print({'sqlglot', 'sqlalchemy', 'numpy', 'torch'} & set(sys.modules))\n"
     all_of_it = "".join(f"import luciola.sql.{module}\n" for module in modules)
     code = light + all_of_it + "print({'torch', 'transformers'} & set(sys.modules))"

@@ -29,9 +29,11 @@ def check_data(sources: Iterable[DataSource]) -> None:
 
 def check_database(database: str) -> None:
     """Raises: DatabaseError where there is no such file, or it is no database."""
-    from luciola.sql.database import sqlite_path
+    from luciola.sql.database.address import sqlite_path
+    from luciola.sql.database.reading import reader
 
-    sqlite_path(database)
+    if sqlite_path(database) is not None:
+        reader().check(database)
 
 
 def check_databases(place: str) -> None:

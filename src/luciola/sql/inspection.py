@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from luciola.sql.database import connected, display_name
-from luciola.sql.identifier import quoted
+from luciola.errors import DatabaseError
+from luciola.sql.database.address import display_name
+from luciola.sql.database.reading import reader
 from luciola.sql.prompt import schema_text
-from luciola.sql.schema import Column, Schema, Table, read_schema
+from luciola.sql.schema import Table, read_schema
 from luciola.sql.table import cell_text, display_width, one_line, padded
 
 VALUE_WIDTH = 24
 KEYS_WIDTH = 14
+SAMPLED_ROWS = 100_000
+"""Rows among which different values are looked for."""
 
 
 def inspection(database: str | Path, *, samples: int = 3) -> str:
@@ -30,13 +33,12 @@ def inspection(database: str | Path, *, samples: int = 3) -> str:
         f"{display_name(database)}: {schema.dialect}, {len(schema.tables)} tables, "
         f"{columns} columns, {rows:,} rows"
     ]
-    with connected(database) as connection:
-        for table in schema.tables:
-            found = {
-                column.name: _samples(connection, schema, table, column, samples)
-                for column in table.columns
-            }
-            parts.append("\n".join(_table(table, found)))
+    for table in schema.tables:
+        found = {
+            column.name: _samples(database, table.name, column.name, samples)
+            for column in table.columns
+        }
+        parts.append("\n".join(_table(table, found)))
     parts.append("As a model reads it:\n" + schema_text(schema))
     return "\n\n".join(parts)
 
@@ -54,15 +56,12 @@ def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
         yield f"  {name}  {column.type:<9} {padded(keys, KEYS_WIDTH)} {shown}".rstrip()
 
 
-def _samples(
-    connection: object, schema: Schema, table: Table, column: Column, count: int
-) -> list[str]:
+def _samples(database: str | Path, table: str, column: str, count: int) -> list[str]:
     """A few different values, shortened."""
     if not count:
         return []
-    name = quoted(column.name, schema.dialect)
-    rows = connection.exec_driver_sql(  # type: ignore[attr-defined]
-        f"SELECT DISTINCT {name} FROM {quoted(table.name, schema.dialect)} "
-        f"WHERE {name} IS NOT NULL LIMIT {count}"
-    )
-    return [cell_text(value, VALUE_WIDTH) for (value,) in rows]
+    try:
+        found = reader().values(table, column, database=database, rows=SAMPLED_ROWS, most=count)
+    except DatabaseError:
+        return ["(cannot be read)"]
+    return [cell_text(value, VALUE_WIDTH) for value in found]

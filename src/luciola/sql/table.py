@@ -14,7 +14,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from luciola.sql.result import Cell, Result
+from luciola.sql.database.result import Cell, Result
 
 GAP = "  "
 RECORD_LINES = 40

@@ -7,19 +7,17 @@ spelling mistakes, and parts of a value (`Lee` does not find 'Ann Lee').
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from luciola.sql.database import connected
-from luciola.sql.identifier import quoted
-from luciola.sql.schema import Column, Schema
+from luciola.errors import DatabaseError
+from luciola.sql.database.reading import reader
+from luciola.sql.schema import Schema
 from luciola.sql.words import STOP_WORDS, name_words, singular, spans, words
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 QUOTE = re.compile(r"""(?<!\w)["“”‘'`]([^"“”‘’'`]+)["“”’'`](?!\w)""")
 NOT_TEXT = re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|BOOL|BLOB|BYTE|BINARY|SERIAL|MONEY|JSON|UUID")
@@ -27,6 +25,8 @@ MAX_VALUES = 10_000
 """Distinct values read per column."""
 MAX_ROWS = 1_000_000
 """Rows looked at per column."""
+READING_S = 60.0
+"""Seconds after which the values of further columns are left out."""
 MAX_LENGTH = 60
 """Characters of the longest value that is read."""
 MAX_WORDS = 10
@@ -36,6 +36,8 @@ NO_CODES = frozenset("aistI")
 """Letters that stand alone in any English text."""
 MAX_PLACES = 3
 """Columns named for one phrase of a question."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ class ValueIndex:
 
         Raises: DatabaseError where the database cannot be read.
         """
-        with connected(database) as connection:
-            return cls.build(_values(connection, schema), schema)
+        return cls.build(_values(database, schema), schema)
 
     @classmethod
     def build(cls, values: Iterable[Mention], schema: Schema) -> ValueIndex:
@@ -176,28 +177,29 @@ def _names(schema: Schema) -> Iterator[str]:
             yield from parts[-1:]
 
 
-def _values(connection: Connection, schema: Schema) -> Iterator[Mention]:
+def _values(database: str | Path, schema: Schema) -> Iterator[Mention]:
+    """The values of each column, until a database that takes too long is left."""
+    end = time.monotonic() + READING_S
     for table in schema.tables:
         for column in table.columns:
-            if not NOT_TEXT.search(column.type):
-                for value in _distinct(connection, table.name, column):
-                    yield Mention(table.name, column.name, value)
+            if NOT_TEXT.search(column.type):
+                continue
+            where = f"{table.name}.{column.name}"
+            if time.monotonic() > end:
+                log.warning("values are read for %g s: none from %s on", READING_S, where)
+                return
+            for value in _distinct(database, table.name, column.name):
+                yield Mention(table.name, column.name, value)
 
 
-def _distinct(connection: Connection, table: str, column: Column) -> list[str]:
+def _distinct(database: str | Path, table: str, column: str) -> list[str]:
     """Up to MAX_VALUES texts and dates of the column that are no longer than MAX_LENGTH, sorted."""
-    dialect = connection.dialect.name
-    name = quoted(column.name, dialect)
-    rows = connection.exec_driver_sql(
-        f"SELECT DISTINCT {name} FROM (SELECT {name} FROM {quoted(table, dialect)}"
-        f" LIMIT {MAX_ROWS}) AS looked_at WHERE {name} IS NOT NULL LIMIT {MAX_VALUES}"
-    )
-    texts = (value if isinstance(value, str) else _date(value) for (value,) in rows)
-    return sorted({text for text in texts if 0 < len(text) <= MAX_LENGTH})
-
-
-def _date(value: object) -> str:
-    """A date or time as SQL writes it; "" for everything else."""
-    from datetime import date
-
-    return str(value) if isinstance(value, date) else ""
+    try:
+        found = reader().values(
+            table, column, database=database, rows=MAX_ROWS, most=MAX_VALUES, longest=MAX_LENGTH
+        )
+    except DatabaseError as error:
+        log.warning("no values are read from %s.%s: %s", table, column, error.message)
+        return []
+    texts = {value for value in found if isinstance(value, str)}
+    return sorted(text for text in texts if 0 < len(text) <= MAX_LENGTH)

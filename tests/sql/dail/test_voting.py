@@ -11,7 +11,7 @@ import pytest
 
 from luciola.errors import DatabaseError
 from luciola.sql.dail.voting import Vote, vote, vote_all, voting_file, voting_sandbox
-from luciola.sql.sandbox import Sandbox
+from luciola.sql.database.sandbox import Sandbox
 
 Decide = Callable[..., Vote]
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT count(*) FROM n"

@@ -5,15 +5,14 @@ Text is looked at in the first 20,000 rows of each table, so that large database
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from luciola.errors import DatabaseError
 from luciola.sql.checks.finding import Finding
-from luciola.sql.database import checked_file, connect_sqlite
+from luciola.sql.database.reading import reader
 from luciola.sql.identifier import quoted
 
 ROWS_READ = 20_000
@@ -63,12 +62,8 @@ def read_contents(db_id: str, path: Path) -> Contents:
 
     Raises: DatabaseError where it is no SQLite file, is damaged, or has no tables.
     """
-    try:
-        with closing(connect_sqlite(checked_file(path))) as connection:
-            tables = tuple(_tables(connection))
-            broken = tuple(_broken(connection, tables))
-    except sqlite3.Error as error:
-        raise DatabaseError(f"{path} cannot be read: {error}") from None
+    tables = tuple(_tables(path))
+    broken = tuple(_broken(path, tables))
     if not tables:
         raise DatabaseError(f"{path} has no tables")
     return Contents(db_id, tables, broken)
@@ -93,50 +88,36 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
 
 
-def _tables(connection: sqlite3.Connection) -> Iterator[Table]:
-    for name, create in connection.execute(TABLES).fetchall():
+def _tables(path: Path) -> Iterator[Table]:
+    ask = partial(reader().trusted, database=path)
+    for name, create in ask(TABLES):
         if name.lower().startswith("sqlite_"):
             continue
-        rows = connection.execute(f"PRAGMA table_info({quoted(name)})").fetchall()
-        first = connection.execute(f"SELECT 1 FROM {quoted(name)} LIMIT 1").fetchone()
+        rows = ask(f"PRAGMA table_info({quoted(name)})")
+        first = ask(f"SELECT 1 FROM {quoted(name)} LIMIT 1")
         yield Table(
             name,
             create or "",
             tuple(Column(row[1], row[2] or "") for row in rows),
-            tuple(_keys(connection, name)),
-            is_empty=first is None,
+            tuple(_keys(path, name)),
+            is_empty=not first,
         )
 
 
-def _keys(connection: sqlite3.Connection, name: str) -> Iterator[Key]:
+def _keys(path: Path, name: str) -> Iterator[Key]:
     """A key that names no column means the primary key of the other table."""
-    for row in connection.execute(f"PRAGMA foreign_key_list({quoted(name)})").fetchall():
+    ask = partial(reader().trusted, database=path)
+    for row in ask(f"PRAGMA foreign_key_list({quoted(name)})"):
         other, column, target = row[2], row[3], row[4]
         if target is None:
-            found = connection.execute(f"PRAGMA table_info({quoted(other)})").fetchall()
+            found = ask(f"PRAGMA table_info({quoted(other)})")
             target = next((each[1] for each in found if each[5] == row[1] + 1), "")
         yield Key(column.lower(), other.lower(), target.lower())
 
 
-def _broken(connection: sqlite3.Connection, tables: tuple[Table, ...]) -> Iterator[str]:
-    """Columns in whose first rows a text is no UTF-8; a text that is none becomes an exception."""
-    connection.text_factory = _decoded
+def _broken(path: Path, tables: tuple[Table, ...]) -> Iterator[str]:
+    """Columns in whose first rows a text is no UTF-8."""
     for table in tables:
-        rows = connection.execute(f"SELECT * FROM {quoted(table.name)} LIMIT {ROWS_READ}")
-        bad = {index for row in rows for index, cell in enumerate(row) if cell is BROKEN}
         names = [column.name for column in table.columns]
-        yield from (f"{table.name}.{names[index]}" for index in sorted(bad) if index < len(names))
-
-
-class _Broken:
-    """Stands for a text that is not UTF-8."""
-
-
-BROKEN = _Broken()
-
-
-def _decoded(raw: bytes) -> str | _Broken:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return BROKEN
+        bad = reader().broken(table.name, database=path, rows=ROWS_READ)
+        yield from (f"{table.name}.{names[index]}" for index in bad if index < len(names))

@@ -8,8 +8,10 @@ from pathlib import Path
 from luciola.errors import DatabaseError, SqlError, SqlTimeoutError
 from luciola.sql.checks.finding import Finding
 from luciola.sql.checks.questions import Part
+from luciola.sql.database.limits import MIB
+from luciola.sql.database.result import Result
+from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import prepared
-from luciola.sql.limits import MIB
 from luciola.sql.official.evaluate import as_official
 from luciola.sql.official.grammar import parse
 from luciola.sql.official.match import matches, partial_scores
@@ -18,8 +20,6 @@ from luciola.sql.official.problem import Problem
 from luciola.sql.official.schema import Schema, from_sqlite
 from luciola.sql.official.tokens import tokenize
 from luciola.sql.question import Question
-from luciola.sql.result import Result
-from luciola.sql.sandbox import Sandbox
 
 STEP = 200
 """Queries between two words about progress."""

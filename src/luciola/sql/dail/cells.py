@@ -8,12 +8,11 @@ nothing, and a word with an apostrophe is nowhere.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-from luciola.sql.database import checked_file, connect_sqlite
+from luciola.errors import DatabaseError
+from luciola.sql.database.reading import reader
 from luciola.sql.identifier import SQLITE_RESERVED, quoted
 
 LONGEST = 500
@@ -28,11 +27,11 @@ class DatabaseCells:
     def __init__(self, path: str | Path, columns: Sequence[tuple[str, str]]) -> None:
         self._words: list[frozenset[str]] = []
         self._wholes: list[frozenset[str]] = []
-        with _opened(path) as connection:
-            for table, column in columns:
-                texts = set(_texts(connection, table, column))
-                self._wholes.append(frozenset(text for text in texts))
-                self._words.append(frozenset(word for text in texts for word in text.split(" ")))
+        reader().check(path)
+        for table, column in columns:
+            texts = set(_texts(path, table, column))
+            self._wholes.append(frozenset(text for text in texts))
+            self._words.append(frozenset(word for text in texts for word in text.split(" ")))
 
     def holds_word(self, column: int, word: str) -> bool:
         return "'" not in word and word.lower() in self._words[column]
@@ -42,18 +41,12 @@ class DatabaseCells:
         return any(cell in found for cell in (text, f" {text}", f"{text} ", f" {text} "))
 
 
-@contextmanager
-def _opened(path: str | Path) -> Iterator[sqlite3.Connection]:
-    with closing(connect_sqlite(checked_file(Path(path)))) as connection:
-        yield connection
-
-
 def _is_bare(name: str) -> bool:
     """Whether SQLite takes the name without quotes; letters of any script may be in it."""
     return BARE.fullmatch(name) is not None and name.lower() not in SQLITE_RESERVED
 
 
-def _texts(connection: sqlite3.Connection, table: str, column: str) -> Iterator[str]:
+def _texts(path: str | Path, table: str, column: str) -> Iterator[str]:
     """Every different cell in lower case; nothing where the database refuses the query."""
     if not (_is_bare(table) and _is_bare(column)):
         return
@@ -62,8 +55,8 @@ def _texts(connection: sqlite3.Connection, table: str, column: str) -> Iterator[
         f"WHERE length({quoted(column)}) <= {LONGEST}"
     )
     try:
-        for (text,) in connection.execute(query):
-            if text is not None:
+        for (text,) in reader().trusted(query, database=path):
+            if isinstance(text, str):
                 yield text
-    except sqlite3.Error:
+    except DatabaseError:
         return

@@ -7,14 +7,15 @@ table the one declared last comes first, as in the published prompts. SQLite's o
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from luciola.errors import DatabaseError
 from luciola.sql.dail.house import house_lines
-from luciola.sql.database import connect_sqlite, sqlite_path
+from luciola.sql.database.address import sqlite_path
+from luciola.sql.database.reading import reader
 from luciola.sql.identifier import quoted
 
 
@@ -48,22 +49,18 @@ def read_facts(database: str | Path) -> SchemaFacts:
         raise DatabaseError(
             f"{database} is no SQLite file", remedy="The prompts of DAIL-SQL are made for SQLite."
         )
-    try:
-        with closing(connect_sqlite(path)) as connection:
-            facts = _read(connection)
-    except sqlite3.Error as error:
-        raise DatabaseError(f"the schema of {path} cannot be read: {error}") from None
+    facts = _read(partial(reader().trusted, database=path))
     if not facts.tables:
         raise DatabaseError(f"the database {path} has no tables")
     return facts
 
 
-def _read(connection: sqlite3.Connection) -> SchemaFacts:
-    names = [row[0] for row in connection.execute(TABLES)]
-    lines = house_lines(connection, names)
+def _read(ask: Any) -> SchemaFacts:
+    names = [row[0] for row in ask(TABLES)]
+    lines = house_lines(ask, names)
     return SchemaFacts(
-        tuple(_table(connection, name, line) for name, line in zip(names, lines, strict=True)),
-        tuple(key for name in names for key in _foreign_keys(connection, name)),
+        tuple(_table(ask, name, line) for name, line in zip(names, lines, strict=True)),
+        tuple(key for name in names for key in _foreign_keys(ask, name)),
     )
 
 
@@ -71,13 +68,13 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CREATE = "SELECT sql FROM sqlite_master WHERE tbl_name = ?"
 
 
-def _table(connection: sqlite3.Connection, name: str, house: str) -> TableFacts:
-    columns = connection.execute(f"PRAGMA table_info({quoted(name)})")
-    create = connection.execute(CREATE, (name,)).fetchone()
+def _table(ask: Any, name: str, house: str) -> TableFacts:
+    columns = ask(f"PRAGMA table_info({quoted(name)})")
+    create = ask(CREATE, (name,))[0]
     return TableFacts(name, tuple(row[1] for row in columns), create[0] or "", house)
 
 
-def _foreign_keys(connection: sqlite3.Connection, name: str) -> list[str]:
+def _foreign_keys(ask: Any, name: str) -> list[str]:
     """As the original writes them; a key that names no column of the other table ends in `None`."""
-    found = connection.execute(f"PRAGMA foreign_key_list({quoted(name)})")
+    found = ask(f"PRAGMA foreign_key_list({quoted(name)})")
     return [f"{name}.{row[3]}={row[2]}.{row[4]}" for row in found]

@@ -1,14 +1,13 @@
-"""The lines of the house prompt for the facts of a SQLite file, without SQLAlchemy.
+"""The lines of the house prompt for the facts of a SQLite file.
 
-They equal those of `luciola.sql.prompt.schema_text`, which asks the database through SQLAlchemy and
-counts its rows.
+They equal those of `luciola.sql.prompt.schema_text`, but rows are not counted.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
+from typing import Any
 
 from luciola.sql.identifier import quoted
 from luciola.sql.prompt import table_line
@@ -16,24 +15,26 @@ from luciola.sql.schema import Column, ForeignKey, Schema, Table
 
 Row = tuple[int, str, str, int, str, int]
 """(number, name, type, not null, default, place in the primary key) of a column"""
+Ask = Callable[[str], Sequence[Any]]
+"""Runs a query of ours on the database and gives its rows."""
 HIDDEN = 1
 
 
-def house_lines(connection: sqlite3.Connection, names: Sequence[str]) -> list[str]:
+def house_lines(ask: Ask, names: Sequence[str]) -> list[str]:
     """One line per table: ` shop: id*, city, owner_id -> owner.id`.
 
     "" for what SQLite and its search indexes keep for themselves: published prompts alone show it.
     """
-    listed = connection.execute("PRAGMA table_list")
+    listed = ask("PRAGMA table_list")
     inner = {row[1] for row in listed if row[2] == "shadow" or row[1].startswith("sqlite_")}
-    rows = {name: _columns(connection, name) for name in names}
+    rows = {name: _columns(ask, name) for name in names}
     keys = {name.lower(): _primary_key(found) for name, found in rows.items()}
     tables = tuple(
         Table(
             name=name,
             columns=tuple(Column(row[1], primary_key=bool(row[5])) for row in found),
             primary_key=keys[name.lower()],
-            foreign_keys=_foreign_keys(connection, name, keys),
+            foreign_keys=_foreign_keys(ask, name, keys),
         )
         for name, found in rows.items()
     )
@@ -45,9 +46,9 @@ def _pragma(what: str, name: str) -> str:
     return f"PRAGMA {what}({quoted(name)})"
 
 
-def _columns(connection: sqlite3.Connection, name: str) -> list[Row]:
+def _columns(ask: Ask, name: str) -> list[Row]:
     """With generated columns, which can be asked for, and without those that modules hide."""
-    found = connection.execute(_pragma("table_xinfo", name)).fetchall()
+    found = ask(_pragma("table_xinfo", name))
     return [row[:6] for row in found if row[6] != HIDDEN]
 
 
@@ -55,11 +56,9 @@ def _primary_key(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5])
 
 
-def _foreign_keys(
-    connection: sqlite3.Connection, name: str, keys: dict[str, tuple[str, ...]]
-) -> tuple[ForeignKey, ...]:
+def _foreign_keys(ask: Ask, name: str, keys: dict[str, tuple[str, ...]]) -> tuple[ForeignKey, ...]:
     """A key that names no columns of the other table means its primary key."""
-    rows = connection.execute(_pragma("foreign_key_list", name)).fetchall()
+    rows = ask(_pragma("foreign_key_list", name))
     found = []
     for _, parts in groupby(rows, key=lambda row: row[0]):
         columns = sorted(parts, key=lambda row: row[1])

@@ -22,11 +22,11 @@ from pathlib import Path
 
 from luciola.errors import LuciolaError
 from luciola.sql.comparison import same_result
+from luciola.sql.database.limits import MIB
+from luciola.sql.database.result import Result
+from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import prepared
-from luciola.sql.limits import MIB
 from luciola.sql.place import database_file, find_database
-from luciola.sql.result import Result
-from luciola.sql.sandbox import Sandbox
 
 
 @dataclass(frozen=True)

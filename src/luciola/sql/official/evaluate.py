@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from luciola.errors import DatabaseError, DataError
-from luciola.sql.limits import MIB
+from luciola.sql.database.limits import MIB
+from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.official.execution import Judge, Outcome, database_file, suite_files
 from luciola.sql.official.files import Example
 from luciola.sql.official.grammar import parse
@@ -28,7 +29,6 @@ from luciola.sql.official.problem import Problem
 from luciola.sql.official.query import EMPTY, Query
 from luciola.sql.official.schema import Schema, equal_columns, from_entry, from_sqlite
 from luciola.sql.official.tokens import tokenize
-from luciola.sql.sandbox import Sandbox
 
 METRICS = ("em", "ex", "ts")
 

@@ -14,11 +14,15 @@ from pathlib import Path
 
 from luciola.errors import LuciolaError, SqlInvalidError
 from luciola.sql.comparison import order_matters, same_result
+<<<<<<< HEAD
 from luciola.sql.execution import TOO_DEEP, prepared
+=======
+from luciola.sql.database.result import Result
+from luciola.sql.database.sandbox import Sandbox
+from luciola.sql.execution import prepared
+>>>>>>> 0a57fe1 (Open databases in workers only)
 from luciola.sql.lexer import pieces
 from luciola.sql.place import find_database, places
-from luciola.sql.result import Result
-from luciola.sql.sandbox import Sandbox
 
 MAX_PLUGGED = 1_000
 """Predictions with gold literals that are tried at most; the official evaluator has no bound."""

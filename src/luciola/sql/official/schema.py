@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from luciola.errors import DatabaseError
-from luciola.sql.database import checked_file, connect_sqlite
+from luciola.sql.database.reading import reader
 from luciola.sql.identifier import quoted
 from luciola.sql.listing import NAMES, Entry, checked, read_listing
 
@@ -44,18 +42,13 @@ def from_sqlite(path: Path, equal: Equal) -> Schema:
 
     Raises: DatabaseError where the file cannot be read.
     """
-    try:
-        with contextlib.closing(connect_sqlite(checked_file(path))) as connection:
-            rows = connection.execute("SELECT name FROM sqlite_master WHERE type='table'")
-            found = {
-                str(name).lower(): [
-                    str(row[1]).lower()
-                    for row in connection.execute(f"PRAGMA table_info({quoted(name, 'sqlite')})")
-                ]
-                for (name,) in rows.fetchall()
-            }
-    except sqlite3.Error as error:
-        raise DatabaseError(f"{path} cannot be read: {error}") from error
+    ask = partial(reader().trusted, database=path)
+    found = {
+        str(name).lower(): [
+            str(row[1]).lower() for row in ask(f"PRAGMA table_info({quoted(str(name), 'sqlite')})")
+        ]
+        for (name,) in ask("SELECT name FROM sqlite_master WHERE type='table'")
+    }
     return Schema(found, equal)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from luciola.errors import (
     DatabaseError,
     LuciolaError,
+    MissingExtraError,
     SqlForbiddenError,
     SqlInvalidError,
     SqlMemoryError,
@@ -15,8 +16,8 @@ from luciola.errors import (
     SqlSizeError,
     SqlTimeoutError,
 )
-from luciola.sql.database import display_name
-from luciola.sql.limits import MIB, Limits
+from luciola.sql.database.address import display_name
+from luciola.sql.database.limits import MIB, Limits
 
 Cell = int | float | str | bytes | None
 Row = tuple[Cell, ...]
@@ -40,7 +41,9 @@ class Result:
 
 
 def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> LuciolaError:
-    """The error for a kind: forbidden, timeout, rows, size, memory, database, else invalid."""
+    """The error for a kind: forbidden, timeout, rows, size, memory; database (cannot be read),
+    foreign or duckdb (is no SQLite file), driver (detail: package and extra); else invalid.
+    """
     if kind == "forbidden":
         return SqlForbiddenError(f"only reading is allowed, and the query wants to {_wish(detail)}")
     if kind == "timeout":
@@ -53,6 +56,14 @@ def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> Luc
         return SqlMemoryError(f"the query needs more than {_size(limits.max_memory_bytes)} memory")
     if kind == "database":
         return DatabaseError(f"{display_name(database)} cannot be read: {detail}")
+    if kind in ("foreign", "duckdb"):
+        what = "Give a file made by SQLite; a CSV file must be imported into one first."
+        if kind == "duckdb":
+            what = f"A DuckDB file is named by a URL: duckdb:///{database}"
+        return DatabaseError(f"{database} is not a SQLite database", remedy=what)
+    if kind == "driver":
+        package, extra = detail.split()
+        return MissingExtraError(package, extra=extra, purpose=f"reading a {extra} database")
     return SqlInvalidError(f"the database does not accept the query: {detail}")
 
 

@@ -39,5 +39,5 @@ def _hex(value: Any) -> dict[str, str]:
     raise ValueError(f"{type(value).__name__} cannot be sent")
 
 
-def _unhex(value: dict[str, Any]) -> bytes:
-    return bytes.fromhex(value["hex"])
+def _unhex(value: dict[str, Any]) -> Any:
+    return bytes.fromhex(value["hex"]) if value.keys() == {"hex"} else value

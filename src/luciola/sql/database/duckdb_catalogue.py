@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from luciola.sql.schema import Column, ForeignKey, Table, count_rows
+from luciola.sql.identifier import quoted
+from luciola.sql.schema import Column, ForeignKey, Table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,7 +23,7 @@ KEYS = """SELECT table_name, constraint_type, constraint_column_names, reference
     AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY') ORDER BY constraint_index"""
 
 
-def read_tables(connection: Connection) -> tuple[Table, ...]:
+def read_tables(connection: Connection, *, count: bool) -> tuple[Table, ...]:
     """All tables of the current schema, in order of creation."""
     names = [name for (name,) in connection.exec_driver_sql(TABLES)]
     columns = [tuple(row) for row in connection.exec_driver_sql(COLUMNS)]
@@ -32,13 +33,13 @@ def read_tables(connection: Connection) -> tuple[Table, ...]:
             name,
             [row[1:] for row in columns if row[0] == name],
             [row[1:] for row in keys if row[0] == name],
-            count_rows(connection, name),
+            _count(connection, name) if count else None,
         )
         for name in names
     )
 
 
-def _table(name: str, columns: list[tuple], keys: list[tuple], rows: int) -> Table:  # type: ignore[type-arg]
+def _table(name: str, columns: list[tuple], keys: list[tuple], rows: int | None) -> Table:  # type: ignore[type-arg]
     primary = next((tuple(key[1]) for key in keys if key[0] == "PRIMARY KEY"), ())
     foreign = (key for key in keys if key[0] == "FOREIGN KEY")
     return Table(
@@ -51,3 +52,7 @@ def _table(name: str, columns: list[tuple], keys: list[tuple], rows: int) -> Tab
         foreign_keys=tuple(ForeignKey(tuple(key[1]), key[2], tuple(key[3])) for key in foreign),
         rows=rows,
     )
+
+
+def _count(connection: Connection, table: str) -> int:
+    return int(connection.exec_driver_sql(f"SELECT count(*) FROM {quoted(table)}").scalar_one())

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from luciola.sql.channel import HEADER, decode, encode
-from luciola.sql.limits import Limits
+from luciola.sql.database.channel import HEADER, decode, encode
+from luciola.sql.database.dialects import Dialect
+from luciola.sql.database.limits import Limits
 
 GRACE_S = 0.5
 """How much later than its own clock a worker is killed: what SQLite cannot interrupt ends so."""
@@ -33,6 +34,10 @@ class WorkerStartError(RuntimeError):
     """No worker could be started."""
 
 
+class WorkerFaultError(RuntimeError):
+    """A mistake of our own in the worker; the message is its traceback."""
+
+
 class WorkerDiedError(Exception):
     """The worker ended by itself; `status` is its exit status, negative for a signal."""
 
@@ -42,27 +47,35 @@ class WorkerDiedError(Exception):
 
 
 class WorkerProcess:
-    """One worker, for one thread at a time; after an error it starts anew at the next request."""
+    """One worker, for one thread at a time; after an error it starts anew at the next request.
+
+    It speaks one dialect; a request about a database of another one replaces it.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._process: subprocess.Popen[bytes] | None = None
         self._selector = selectors.DefaultSelector()
         self._owner = 0
+        self._dialect: Dialect | None = None
 
-    def ask(self, request: list[Any]) -> list[Any]:
-        """The worker's reply.
+    def ask(self, dialect: Dialect, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """The worker's reply to a request that may take so many seconds.
 
-        Raises: WorkerTimeoutError, WorkerDiedError; WorkerStartError where none can be started.
+        Raises: WorkerTimeoutError, WorkerDiedError, WorkerFaultError; WorkerStartError where none
+            can be started.
         """
         message = encode(request)
-        process = self._alive()
+        process = self._alive(dialect)
         try:
             _write(process, message)
-            return self._receive(process, self.limits.timeout_s + GRACE_S)
+            reply = self._receive(process, timeout_s + GRACE_S)
         except BaseException:  # whatever was interrupted, its reply must not meet the next request
             self.stop()
             raise
+        if "fault" in reply:
+            raise WorkerFaultError(reply["fault"])
+        return reply
 
     def stop(self) -> None:
         """Kill the worker, if there is one."""
@@ -76,13 +89,14 @@ class WorkerProcess:
             if pipe is not None:
                 pipe.close()
 
-    def _alive(self) -> subprocess.Popen[bytes]:
+    def _alive(self, dialect: Dialect) -> subprocess.Popen[bytes]:
         """The running worker, or a new one; a forked child never shares its parent's."""
         process = self._process
-        if process is not None and self._owner == os.getpid() and process.poll() is None:
+        ours = process is not None and self._owner == os.getpid() and self._dialect == dialect
+        if process is not None and ours and process.poll() is None:
             return process
         self.stop()
-        self._process = process = self._start()
+        self._process = process = self._start(dialect)
         try:
             self._receive(process, START_S)
         except (WorkerDiedError, WorkerTimeoutError) as error:
@@ -93,26 +107,29 @@ class WorkerProcess:
             raise
         return process
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-S", "-s", "-P", "-m", "luciola.sql.worker"]
+    def _start(self, dialect: Dialect) -> subprocess.Popen[bytes]:
+        bare = [] if dialect.packages else ["-S", "-s"]
+        command = [sys.executable, *bare, "-P", "-m", "luciola.sql.database.worker"]
         process = subprocess.Popen(
-            [*command, json.dumps(asdict(self.limits)), str(os.getpid())],
+            [*command, dialect.name, json.dumps(asdict(self.limits)), str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
             cwd="/",
-            env=_environment(),
+            env=_environment(dialect),
+            start_new_session=True,  # Ctrl-C on the terminal is the parent's to handle
         )
         self._owner = os.getpid()
+        self._dialect = dialect
         self._selector = selectors.DefaultSelector()
         self._selector.register(process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
         return process
 
-    def _receive(self, process: subprocess.Popen[bytes], timeout_s: float) -> list[Any]:
+    def _receive(self, process: subprocess.Popen[bytes], timeout_s: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s
         (size,) = HEADER.unpack(self._read(process, HEADER.size, deadline))
-        return list(decode(self._read(process, size, deadline)))
+        return dict(decode(self._read(process, size, deadline)))
 
     def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
         parts: list[bytes] = []
@@ -136,13 +153,14 @@ def _write(process: subprocess.Popen[bytes], message: bytes) -> None:
         raise WorkerDiedError(process.wait()) from None
 
 
-def _environment() -> dict[str, str]:
+def _environment(dialect: Dialect) -> dict[str, str]:
     """As little as Python needs: secrets of the parent's environment are nothing for a worker."""
-    package_root = Path(__file__).parents[2]
-    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
+    package_root = str(Path(__file__).parents[3])
+    seen = [package_root, *(sys.path if dialect.packages else ())]
+    names = ("LD_LIBRARY_PATH", "TZ", *dialect.environment)
     return {
-        **kept,
-        "PYTHONPATH": str(package_root),
+        **{name: os.environ[name] for name in names if name in os.environ},
+        "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in seen if entry),
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "1",  # glibc reserves 64 MiB of addresses for each further arena

@@ -7,8 +7,14 @@ refused, above all what is not known here. Source: https://www.sqlite.org/c3ref/
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 ALLOWED = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
+CATALOGUE_PRAGMAS = frozenset(
+    {"foreign_key_list", "index_info", "index_list", "table_info", "table_list", "table_xinfo"}
+)
+"""What only our own queries may ask."""
 HARMLESS_PRAGMAS = frozenset({"data_version"})
 """FTS5 asks this one itself when its index is searched."""
 SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_schema"})
@@ -52,6 +58,16 @@ class Guard:
 
     def __init__(self) -> None:
         self.refused: str | None = None
+        self._trusts = False
+
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """While a query of our own runs, which may ask the catalogue."""
+        self._trusts = True
+        try:
+            yield
+        finally:
+            self._trusts = False
 
     def __call__(
         self,
@@ -75,5 +91,6 @@ class Guard:
         if action == sqlite3.SQLITE_UPDATE:
             return first in SCHEMA_TABLES
         if action == sqlite3.SQLITE_PRAGMA:
-            return (first or "").lower() in HARMLESS_PRAGMAS
+            name = (first or "").lower()
+            return name in HARMLESS_PRAGMAS or (self._trusts and name in CATALOGUE_PRAGMAS)
         return action in ALLOWED

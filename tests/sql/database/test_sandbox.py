@@ -21,8 +21,8 @@ from luciola.errors import (
     SqlSizeError,
     SqlTimeoutError,
 )
-from luciola.sql.limits import MIB
-from luciola.sql.sandbox import Result, Sandbox
+from luciola.sql.database.limits import MIB
+from luciola.sql.database.sandbox import Result, Sandbox
 
 ENDLESS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 NUMBERS = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {}) "
@@ -243,7 +243,7 @@ def test_a_worker_that_was_killed_between_two_queries_is_replaced(sandbox: Sandb
 
 def test_a_worker_ends_when_its_parent_is_killed(shop: Path) -> None:
     code = f"""
-from luciola.sql.sandbox import Sandbox
+from luciola.sql.database.sandbox import Sandbox
 sandbox = Sandbox({str(shop)!r}, timeout_s=60)
 sandbox.run("SELECT 1")
 print(sandbox._workers[0]._process.pid, flush=True)

@@ -1,0 +1,53 @@
+"""The database systems that are known, and what a worker for each of them needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from luciola.errors import DatabaseError
+from luciola.sql.database.address import URL, display_name
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One system.
+
+    Args:
+        name: as a URL begins.
+        module: of its `open_session`.
+        packages: whether the worker sees installed packages, which costs time at its start.
+        threads: whether the worker may start threads.
+        environment: variables of the caller's environment that the worker keeps.
+    """
+
+    name: str
+    module: str
+    packages: bool = True
+    threads: bool = True
+    environment: tuple[str, ...] = ("HOME",)
+
+
+SERVER = "luciola.sql.database.server"
+DIALECTS = {
+    dialect.name: dialect
+    for dialect in (
+        Dialect("sqlite", "luciola.sql.database.sqlite.session", False, False, ()),
+        Dialect("postgresql", SERVER),
+        Dialect("mysql", SERVER),
+        Dialect("mariadb", SERVER),
+        Dialect("duckdb", SERVER),
+    )
+}
+
+
+def dialect_of(database: str | Path) -> Dialect:
+    """The system of a file's path or of a URL. Raises: DatabaseError where it is not known."""
+    match = URL.fullmatch(str(database))
+    name = "sqlite" if match is None else match["dialect"]
+    if name not in DIALECTS:
+        raise DatabaseError(
+            f"{display_name(database)}: databases of the kind {name!r} are not read",
+            remedy=f"Known kinds: {', '.join(DIALECTS)}.",
+        )
+    return DIALECTS[name]
