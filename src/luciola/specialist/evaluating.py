@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING
 from luciola.errors import DatabaseError, DataError
 from luciola.runs.atomic import write_atomically
 from luciola.specialist.pairs import Pair
-<<<<<<< HEAD
 from luciola.sql.answer import writable
 from luciola.sql.asking.cache import AnswerCache
-from luciola.sql.database import display_name
-=======
+from luciola.sql.database.address import display_name
 from luciola.sql.database.sandbox import Sandbox
->>>>>>> 0a57fe1 (Open databases in workers only)
 from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, Verdict, evaluate
 from luciola.sql.place import database_of

@@ -21,11 +21,8 @@ from pathlib import Path
 
 from luciola.errors import DatabaseError, LuciolaError, SqlError, SqlInvalidError
 from luciola.sql.comparison import order_matters, same_result
-<<<<<<< HEAD
-from luciola.sql.failures import failure_of
-=======
 from luciola.sql.database.sandbox import Sandbox
->>>>>>> 0a57fe1 (Open databases in workers only)
+from luciola.sql.failures import failure_of
 from luciola.sql.lexer import pieces
 
 __all__ = [

@@ -14,13 +14,9 @@ from pathlib import Path
 
 from luciola.errors import LuciolaError, SqlInvalidError
 from luciola.sql.comparison import order_matters, same_result
-<<<<<<< HEAD
-from luciola.sql.execution import TOO_DEEP, prepared
-=======
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
-from luciola.sql.execution import prepared
->>>>>>> 0a57fe1 (Open databases in workers only)
+from luciola.sql.execution import TOO_DEEP, prepared
 from luciola.sql.lexer import pieces
 from luciola.sql.place import find_database, places
 
