@@ -1,7 +1,6 @@
-"""The type check at the door: pydantic where it is installed, else a small check of our own.
+"""The type check of a recipe: text and numbers from YAML become the types of its fields, or an error.
 
-GPU images often lack pydantic, and a recipe must run there as it does where it was written;
-a test compares the two over everything that a recipe can hold.
+Lax in the ways that YAML and the command line need: `2e-4` and `"16"` are numbers, `yes` is true.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 from luciola.config.place import Place
@@ -33,33 +31,6 @@ def build(cls: type[Any], tree: Mapping[str, Any]) -> Any:
 
     Raises: WrongTypesError, or SettingError from the class's own checks.
     """
-    try:
-        import pydantic  # noqa: F401
-    except ImportError:
-        return build_plainly(cls, tree)
-    return build_with_pydantic(cls, tree)
-
-
-def build_with_pydantic(cls: Any, tree: Mapping[str, Any]) -> Any:
-    """As `build`, by a pydantic TypeAdapter over the same class."""
-    from pydantic import ValidationError
-
-    try:
-        return _adapter(cls).validate_python(tree)
-    except ValidationError as error:
-        raise WrongTypesError([place["loc"] for place in error.errors()]) from None
-
-
-@cache
-def _adapter(cls: Any) -> Any:
-    """Built once per class, which takes milliseconds."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(cls)
-
-
-def build_plainly(cls: type[Any], tree: Mapping[str, Any]) -> Any:
-    """As `build`, without pydantic."""
     wrong: list[Place] = []
     instance = _part(cls, tree, (), wrong)
     if wrong:

@@ -1,4 +1,4 @@
-"""Which numbers a setting allows: written into its type, and checked without pydantic.
+"""Which numbers a setting allows: written into its type, and checked when the recipe is made.
 
 `batch: Count = 16` says all there is to say. The check runs in `__post_init__` of a recipe,
 so that a recipe made directly in Python is checked as well as one read from a file.

@@ -1,6 +1,6 @@
 """What a recipe's settings are: names, types, defaults, and the line under each as its help.
 
-The help is read from the source with `ast`, so that `--help` needs neither pydantic nor torch.
+The help is read from the source with `ast`, so that `--help` does not need torch.
 """
 
 from __future__ import annotations
