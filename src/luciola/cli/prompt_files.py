@@ -29,24 +29,58 @@ def with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]
     return [replace(row, prediction=sql) for row, sql in zip(asked, sqls, strict=True)]
 
 
-def write_prompts(out: str, asked: Sequence[Question], made: Iterable[Prompt], way: FewShot) -> str:
-    """Write the prompts, and say how many there are and what the budget left out."""
+def write_prompts(
+    out: str,
+    asked: Sequence[Question],
+    made: Iterable[Prompt],
+    way: FewShot,
+    pool: Sequence[Question] = (),
+) -> str:
+    """Write the prompts, and say how many there are and what was left out.
+
+    Args:
+        pool: what examples were chosen from.
+    """
     from luciola.cli.output import write_whole
+    from luciola.sql.dail.same import same_questions
 
     prompts = list(made)
-    rows = enumerate(zip(asked, prompts, strict=True))
-    write_whole(out, "".join(_line(index, row, prompt) for index, (row, prompt) in rows))
+    itself = [len(same) for same in same_questions(asked, pool)]
+    rows = enumerate(zip(asked, prompts, itself, strict=True))
+    lines = [_line(index, row, prompt, same, way) for index, (row, prompt, same) in rows]
+    write_whole(out, "".join(lines))
     summary = f"{len(asked)} prompts in {out}"
     if way.shots:
         shown = [len(prompt.examples) for prompt in prompts]
         mean = sum(shown) / len(shown)
         summary += f", {mean:.1f} examples each, at least {min(shown)} of {way.shots}"
-    return "\n".join([summary, *_too_long(prompts, way)])
+    return "\n".join([summary, *_own_gold(asked, prompts, itself, way), *_too_long(prompts, way)])
 
 
-def _line(index: int, row: Question, prompt: Prompt) -> str:
+def _own_gold(
+    asked: Sequence[Question], prompts: Sequence[Prompt], itself: Sequence[int], way: FewShot
+) -> Iterator[str]:
+    """Questions that stand in the pool themselves, and prompts that show their gold query."""
+    from luciola.sql.dail.same import shows_gold
+
+    found = sum(map(bool, itself))
+    if found and way.allow_self:
+        yield f"{found} questions stand in the pool themselves, and may be their own example"
+    elif found:
+        yield (
+            f"{found} questions stand in the pool themselves; they are left out of their own "
+            "examples (--allow-self shows them)"
+        )
+    pairs = zip(asked, prompts, strict=True)
+    gold = [shows_gold(row, [(one.db_id, one.query) for one in p.examples]) for row, p in pairs]
+    if any(gold):
+        yield f"{sum(gold)} prompts show their own gold SQL in an example"
+
+
+def _line(index: int, row: Question, prompt: Prompt, same: int, way: FewShot) -> str:
     values = {"index": index, "db_id": row.db_id, "question": row.question, "prompt": prompt.text}
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    left_out = {"same_left_out": same} if same and not way.allow_self else {}
+    return json.dumps({**values, **left_out}, ensure_ascii=False) + "\n"
 
 
 def _too_long(prompts: Sequence[Prompt], way: FewShot) -> Iterator[str]:

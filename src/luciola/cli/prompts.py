@@ -90,6 +90,12 @@ def prompts(
     cross_domain: Annotated[
         bool, typer.Option("--cross-domain", help="No examples of the question's own database.")
     ] = False,
+    allow_self: Annotated[
+        bool,
+        typer.Option(
+            "--allow-self", help="A question may be its own example, with its SQL, as published."
+        ),
+    ] = False,
 ) -> None:
     """Write DAIL-SQL's prompts for questions, with examples or without.
 
@@ -116,6 +122,7 @@ def prompts(
         threshold=threshold,
         budget=_budget(tokenizer, max_tokens, max_answer_tokens, trusted=trust_remote_code),
         cross_domain=cross_domain,
+        allow_self=allow_self,
     )
     opened = [open_dataset(questions)]
     asked = with_predictions(opened[0].questions, predictions)
@@ -130,7 +137,7 @@ def prompts(
         made = with_examples(chosen, way, asked, examples, place, compare)
     else:
         made = zero_shot(chosen, asked, place)
-    typer.echo(write_prompts(out, asked, made, way))
+    typer.echo(write_prompts(out, asked, made, way, opened[1].questions if way.shots else ()))
 
 
 def _check_zero_shot(

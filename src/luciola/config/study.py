@@ -128,6 +128,8 @@ class StudyConfig:
     or a file."""
     cross_domain: bool = False
     """Leave out examples from the question's own database."""
+    allow_self: bool = False
+    """Let a question that stands in the pool be its own example, with its SQL, as published."""
 
     max_tokens: Count = 200
     """Longest answer in tokens."""

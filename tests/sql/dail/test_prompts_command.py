@@ -88,7 +88,7 @@ def test_examples_of_the_own_database_can_be_passed_over(shop: Shop) -> None:
 
 def test_only_cosine_selection_passes_over_the_question_itself(shop: Shop) -> None:
     shop.write("questions", [{"question": "How many?"}])
-    options = ("--shots", "2", "--selection")
+    options = ("--allow-self", "--shots", "2", "--selection")
     assert "How many? */\nSELECT" in shop.prompts(*options, "QTS_S", pool=True)[0]["prompt"]
     assert "How many? */" not in shop.prompts(*options, "COSSIMILAR", pool=True)[0]["prompt"]
 

@@ -14,6 +14,7 @@ from luciola.config.study import StudyConfig
 from luciola.errors import DataError
 from luciola.specialist.study import digest
 from luciola.sql.dail.databases import Databases
+from luciola.sql.dail.same import same_questions
 from luciola.sql.dail.tables import read_tables
 from luciola.sql.datasets.dataset import Dataset, open_dataset
 from luciola.sql.official.evaluate import Options, evaluate
@@ -66,6 +67,11 @@ class Material:
     def metrics(self) -> tuple[str, ...]:
         """What can be judged: exact match needs tables.json."""
         return ("em", "ex") if self.entries else ("ex",)
+
+    @cached_property
+    def num_in_pool(self) -> int:
+        """How many of the questions stand in the pool themselves."""
+        return sum(map(bool, same_questions(self.questions, self.pool)))
 
     @cached_property
     def contents(self) -> tuple[tuple[str, str], ...]:

@@ -54,6 +54,7 @@ class Prompts:
             threshold=self._config.threshold,
             budget=budget,
             cross_domain=self._config.cross_domain,
+            allow_self=self._config.allow_self,
         )
         pool = self._material.pool
         return with_examples(point.chosen, way, questions, pool, databases, self._compare)

@@ -178,6 +178,12 @@ def _facts(
         facts.append("Replies are read, and SQL is judged, exactly as the published programs do.")
     if failed := sum(result.failed for result in results):
         facts.append(f"{failed} questions got no answer and count as wrong; run it again.")
+    if material.num_in_pool:
+        done = "may be" if config.allow_self else "are left out of"
+        facts.append(
+            f"{material.num_in_pool} questions stand in the pool themselves and {done} their own "
+            "examples."
+        )
     short = [r for r in results if r.examples < r.point.shots]
     if short:
         facts.append(f"In {len(short)} points the context held fewer examples than were asked for.")

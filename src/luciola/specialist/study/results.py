@@ -99,6 +99,8 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
     if point.shots:
         decides["pool"] = [[q.db_id, q.question, q.query] for q in material.pool]
         decides["similarity"] = [config.similarity, config.threshold, config.cross_domain]
+        if material.num_in_pool and not config.allow_self:
+            decides["allow_self"] = False  # results from before it could be chosen had it true
         decides["first"] = [config.first_answers, material.first]
     text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from luciola.errors import ConfigError
 from luciola.sql.dail.databases import Databases
 from luciola.sql.dail.organization import Budget, Example, Organization, Prompt, few_shot
 from luciola.sql.dail.representation import Representation
+from luciola.sql.dail.same import same_questions
 from luciola.sql.dail.selection import (
     THRESHOLD,
     Likeness,
@@ -37,7 +38,10 @@ Compare = Callable[[Sequence[str], Sequence[str]], NDArray[np.float32]]
 class FewShot:
     """How examples are chosen and shown.
 
-    `cross_domain` passes over examples of the target's own database, as for prompts of the pool.
+    Args:
+        cross_domain: pass over examples of the target's own database, as for prompts of the pool.
+        allow_self: let an example be the question itself, with its gold query, as published;
+            commands and studies do not, unless they are told to.
     """
 
     selection: Selection
@@ -46,6 +50,7 @@ class FewShot:
     threshold: float = THRESHOLD
     budget: Budget | None = None
     cross_domain: bool = False
+    allow_self: bool = True
 
 
 def zero_shot(
@@ -93,8 +98,11 @@ def choose(
     """
     orders = _orders(way, questions, pool, databases, compare)
     pick = partial(candidates, shots=way.shots)
-    for asked, order in zip(questions, orders, strict=True):
-        yield pick(order, _excluded(way, asked, pool))
+    itself = [frozenset[int]()] * len(questions)
+    if not way.allow_self:
+        itself = same_questions(questions, pool)
+    for asked, order, same in zip(questions, orders, itself, strict=True):
+        yield pick(order, same | _excluded(way, asked, pool))
 
 
 def _orders(
