@@ -18,13 +18,14 @@ SOURCE = Path(luciola.__file__).parent
 GROUND = {"errors", "types", "seeds"}
 TRAINING = GROUND | {"config", "runs"}
 BELOW_METHODS = {"training", "objectives", "rollout", "models", "data", "conversation", "rewards"}
-BELOW_METHODS |= {"plugins", "memory"}
+BELOW_METHODS |= {"plugins", "memory", "fingerprints"}
 METHODS = TRAINING | BELOW_METHODS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
     "seeds": set(),
     "plugins": {"errors"},
+    "fingerprints": {"errors"},
     "objectives": set(),
     "config": GROUND,
     "conversation": GROUND,
@@ -53,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The package, and which of ours it may import besides itself; `cli` may import everything."""
 TORCH_FREE = (
     "errors",
+    "fingerprints",
     "types",
     "seeds",
     "plugins",

@@ -6,8 +6,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from luciola.fingerprints.naming import named
+
 __version__ = "0.1.0"
-__all__ = ["__version__", "a2c", "dpo", "grpo", "ilql", "ppo", "reward_model", "rloo", "sft"]
+__all__ = [
+    "__version__",
+    "a2c",
+    "dpo",
+    "grpo",
+    "ilql",
+    "named",
+    "ppo",
+    "reward_model",
+    "rloo",
+    "sft",
+]
 METHODS = {
     "a2c": "luciola.methods.online.calls",
     "dpo": "luciola.methods.dpo",

@@ -138,3 +138,47 @@ def test_a_reward_may_take_every_argument_by_name() -> None:
 def test_what_does_not_go_together_is_named(given: dict[str, Any], said: str) -> None:
     with pytest.raises((ConfigError, DataError), match=said):
         luciola.rl.train("m", **given)
+
+
+def test_other_data_of_the_same_number_has_its_own_folder(model: str) -> None:
+    """Of every method; the first run's model stays."""
+    small = {**SMALL, "train": {**SMALL["train"], "epochs": 1}}
+    short = {"method": {"ppo_epochs": 1, "num_rollouts": 4, "gen_kwargs": {"max_new_tokens": 2}}}
+    ppo = TRLConfig.update(default_ppo_config(), {**small, **short})
+    ilql = TRLConfig.update(
+        default_ilql_config(), {**small, "method.gen_kwargs": {"max_new_tokens": 4}}
+    )
+    sft = TRLConfig.update(default_sft_config(), small)
+
+    def reward(weight: float) -> Any:
+        return lambda outputs, **_: [weight for _ in outputs]
+
+    words = ["aa", "bb", "cc", "dd"]
+    calls: list[dict[str, Any]] = [
+        {"reward_fn": reward(1), "prompts": words, "config": ppo},
+        {"reward_fn": reward(1), "prompts": words[::-1], "config": ppo},
+        {"reward_fn": reward(2), "prompts": words, "config": ppo},
+        {"samples": words, "rewards": [0, 1, 2, 3], "config": ilql},
+        {"samples": words, "rewards": [3, 2, 1, 0], "config": ilql},
+        {"samples": words, "config": sft},
+        {"samples": words[::-1], "config": sft},
+    ]
+    folders = [luciola.rl.train(model, **call).folder for call in calls]
+    assert len(set(folders)) == len(calls)
+    assert all((folder / "model" / "config.json").is_file() for folder in folders)
+    assert luciola.rl.train(model, **calls[0]).folder == folders[0]
+
+
+def test_a_run_whose_reward_cannot_be_compared_is_not_gone_on_with(model: str) -> None:
+    rated = iter([1.0])
+    generator = (score for score in rated)
+    config = TRLConfig.update(
+        default_ppo_config(), {**SMALL, "train.resume_from_checkpoint": "ckpts/1"}
+    )
+    with pytest.raises(ConfigError, match="not known which run to go on with"):
+        luciola.rl.train(
+            model,
+            reward_fn=lambda outputs: [next(generator) for _ in outputs],
+            prompts=["a"],
+            config=config,
+        )

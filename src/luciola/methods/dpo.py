@@ -21,7 +21,7 @@ from luciola.config.preference import DpoConfig
 from luciola.config.write import as_mapping
 from luciola.methods.comparing import Comparing
 from luciola.methods.comparison_runs import describe_run, introduction, plan_for, use_template
-from luciola.methods.comparisons import load_comparisons
+from luciola.methods.comparisons import fingerprint, load_comparisons
 from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
 from luciola.methods.preparation import check_device, prepare, tokenizer_of
@@ -214,7 +214,8 @@ def run(
         )
 
     name = run_name("dpo", config.model, config.data[0].path, as_mapping(config))
-    return conduct(config, name, build_job, fresh=fresh, show=show)
+    given = {"comparisons": fingerprint(data)}
+    return conduct(config, name, build_job, fresh=fresh, show=show, given=given)
 
 
 CURVES: Mapping[str, str] = {

@@ -14,6 +14,7 @@ from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.conversation.template import load_template
 from luciola.data.summary import counted
+from luciola.fingerprints import unnamed
 from luciola.methods.given import are_rows, named_objects, named_rows
 from luciola.methods.ilql import Ilql
 from luciola.methods.ilql_evaluation import Answering
@@ -63,18 +64,18 @@ def ilql(
 
     named = {
         "data": named_rows(data) if are_rows(data) else data,
-        "eval_prompts": named_rows(eval_prompts),
-        "metric": named_objects(metric),
+        "eval_prompts": named_rows(eval_prompts, "eval_prompts"),
+        "metric": named_objects(metric, "metric"),
         "reward": named_objects(reward),
     }
     return run(
         from_mapping(IlqlConfig, {**settings, **named}),
         fresh=fresh,
         show=show,
-        rows=data if are_rows(data) else None,
-        eval_prompts=eval_prompts,
-        metric=metric,
-        reward=reward,
+        rows=unnamed(data) if are_rows(data) else None,
+        eval_prompts=unnamed(eval_prompts),
+        metric=unnamed(metric),
+        reward=unnamed(reward),
     )
 
 
@@ -155,7 +156,10 @@ def run(
 
     short = config.data[0].path.rpartition(":")[2]
     name = run_name("ilql", config.model.rpartition(":")[2], short, as_mapping(config))
-    return conduct(config, name, build, fresh=fresh, show=show)
+    given = {"samples": logs.fingerprint()}
+    if prompts is not None:
+        given["eval_prompts"] = prompts.fingerprint()
+    return conduct(config, name, build, fresh=fresh, show=show, given=given)
 
 
 def _saver(

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from luciola.data.rows import Row
-from luciola.errors import FRESH, DataError
+from luciola.errors import DataError
 from luciola.methods.base import Plain
 from luciola.methods.stream import halved
+from luciola.runs.folder import changed
 from luciola.training.step import MicroBatchTooLargeError, release_memory
 from luciola.training.world import World
 
@@ -140,10 +141,7 @@ def _size(one: Any) -> tuple[int, int]:
 
 def data_changed(name: str) -> DataError:
     """The error for a run that would go on with other data than it began with."""
-    return DataError(
-        f"the {name} have changed since this run began",
-        remedy=f"Put the old data back to go on, or begin again with {FRESH}.",
-    )
+    return changed(name)
 
 
 def some_of(origins: Iterable[str], most: int = 4) -> str:

@@ -15,7 +15,7 @@ from luciola.config.preference import RewardConfig
 from luciola.config.write import as_mapping
 from luciola.methods.comparing import Comparing
 from luciola.methods.comparison_runs import describe_run, introduction, plan_for, use_template
-from luciola.methods.comparisons import load_comparisons
+from luciola.methods.comparisons import fingerprint, load_comparisons
 from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
@@ -122,7 +122,8 @@ def run(
         )
 
     name = run_name("reward", config.model, config.data[0].path, as_mapping(config))
-    return conduct(config, name, build_job, fresh=fresh, show=show)
+    given = {"comparisons": fingerprint(data)}
+    return conduct(config, name, build_job, fresh=fresh, show=show, given=given)
 
 
 def prepare(config: RewardConfig, world: World, *, shared_prefixes: bool) -> Trainee:

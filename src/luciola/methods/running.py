@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from luciola.config.write import as_mapping, to_yaml
 from luciola.errors import FRESH
 from luciola.methods.capacity import explained
 from luciola.methods.concluding import conclude
+from luciola.methods.given import named_contents
 from luciola.methods.job import Job, Result
 from luciola.methods.run_log import RunLog
 from luciola.methods.trainee import average_for
@@ -34,6 +35,7 @@ def conduct(
     *,
     fresh: bool = False,
     show: bool = True,
+    given: Mapping[str, str] | None = None,
 ) -> Result:
     """A whole run: its processes, its folder, the job that `build` makes there, its report.
 
@@ -42,9 +44,13 @@ def conduct(
         build: called once the folder is open, and not at all where the run has finished before.
         fresh: begin again where the folder holds a run.
         show: progress and notes on the terminal.
+        given: fingerprints of the data, by what they are, beside those of `named_contents`.
+
+    Raises: DataError where the folder holds a run that began with something else.
     """
     world = World(config.device)
-    with _folder(config, name, world, fresh=fresh) as folder:
+    contents = {**named_contents(config), **(given or {})}
+    with _folder(config, name, world, contents, fresh=fresh) as folder:
         if world.any(folder.finished):
             text = (
                 f"this run has finished already: {folder.model}\n"
@@ -54,11 +60,14 @@ def conduct(
         return carry_out(config, build(world, folder), world, folder, show=show)
 
 
-def _folder(config: TrainingConfig, name: str, world: World, *, fresh: bool) -> RunFolder:
+def _folder(
+    config: TrainingConfig, name: str, world: World, given: Mapping[str, str], *, fresh: bool
+) -> RunFolder:
     """The run's folder; only the main process opens it for writing, and does so first."""
+    name = world.gather([name])[0]  # what cannot be compared has another name in each process
     if world.is_main:
         recipe, text = as_mapping(config), to_yaml(config)
-        opened = RunFolder.open(config.out, name, recipe, text=text, fresh=fresh)
+        opened = RunFolder.open(config.out, name, recipe, text=text, fresh=fresh, given=given)
         world.wait()
         return opened
     world.wait()

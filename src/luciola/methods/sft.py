@@ -5,7 +5,7 @@ The method, and the way from its recipe to a run. Pre-training is the same metho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.planned import Planned, some_of
 from luciola.methods.preparation import check_device, describe_plan, prepare, tokenizer_of
 from luciola.methods.running import conduct
-from luciola.methods.stream import Plan, lay_out, rows_from, share
+from luciola.methods.stream import Plan, Rendered, fingerprint, lay_out, rows_from, share
 from luciola.methods.trainee import Trainee
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
@@ -164,7 +164,22 @@ def run(
     if config.template:  # checked by now; the model's folder keeps it
         tokenizer.chat_template = load_template(config.template)
     name = run_name("sft", config.model, config.data[0].path, as_mapping(config))
-    return train(config, examples, tokenizer, name, dry_run=dry_run, fresh=fresh, show=show)
+    return train(
+        config,
+        examples,
+        tokenizer,
+        name,
+        dry_run=dry_run,
+        fresh=fresh,
+        show=show,
+        given={} if dry_run else {"data": _fingerprint(examples)},
+    )
+
+
+def _fingerprint(examples: Examples) -> str:
+    """Of the examples to train on and those held out."""
+    held_out = fingerprint(Rendered(list(examples.held_out))) if examples.held_out else ""
+    return fingerprint(examples.source) + held_out
 
 
 def train(
@@ -177,12 +192,14 @@ def train(
     fresh: bool = False,
     show: bool = True,
     workers: int = 0,
+    given: Mapping[str, str] | None = None,
 ) -> Result:
     """Fine-tune on examples that were read or made elsewhere; the rest is as in `run`.
 
     Args:
         name: of the run's folder under runs/, where the recipe names none.
         workers: processes that make rows ahead of the training step, for examples that take time.
+        given: fingerprints of what the recipe only names; see `conduct`.
     """
     check_device(config)
     if dry_run:
@@ -200,7 +217,7 @@ def train(
             save=saver(config.model, tokenizer),
         )
 
-    return conduct(config, name, build_job, fresh=fresh, show=show)
+    return conduct(config, name, build_job, fresh=fresh, show=show, given=given)
 
 
 def saver(name: str, tokenizer: PreTrainedTokenizerBase) -> Callable[[nn.Module, Path], None]:

@@ -3,6 +3,7 @@
     recipe.yaml     complete, as resolved
     metrics.jsonl   figures by step
     checkpoints/    step-000200/, to go on from
+    fingerprints.json    of the data, models and functions that the recipe only names
     model/          loads with plain transformers and peft
     report.md, report.json, loss.svg
 
@@ -29,7 +30,8 @@ REPORT = "report.json"
 LOCK = ".lock"
 TRACKED = ("tensorboard", "wandb")
 TRACE = ("trace.jsonl", "trace.html")
-FILES = ("metrics.jsonl", "report.md", REPORT, "loss.svg", *TRACE)
+GIVEN = "fingerprints.json"
+FILES = ("metrics.jsonl", "report.md", REPORT, "loss.svg", GIVEN, *TRACE)
 OURS = (RECIPE, "checkpoints", "model", *FILES, *TRACKED)
 """What a run writes, and all that `--fresh` removes."""
 
@@ -59,6 +61,7 @@ class RunFolder:
         *,
         text: str = "",
         fresh: bool = False,
+        given: Mapping[str, str] | None = None,
     ) -> RunFolder:
         """Make the folder, or find the run that was begun with this recipe, and lock it.
 
@@ -70,9 +73,11 @@ class RunFolder:
             recipe: complete, as resolved.
             text: the recipe as YAML with comments; made from `recipe` where empty.
             fresh: begin again where there is a run already.
+            given: fingerprints of what the recipe names, by what that is ("prompts").
 
-        Raises: ConfigError where the folder holds something else; StorageError where it is in use
-            or cannot be written.
+        Raises: ConfigError where the folder holds something else; DataError where what the recipe
+            names is no longer what the run began with; StorageError where the folder is in use or
+            cannot be written.
         """
         folder = cls(Path(out) if out else RUNS / name)
         folder._refuse_foreign()
@@ -80,7 +85,7 @@ class RunFolder:
             folder.path.mkdir(parents=True, exist_ok=True)
             folder._lock = Lock(folder.path)
         try:
-            folder._prepare(recipe, text, fresh=fresh)
+            folder._prepare(recipe, text, given or {}, fresh=fresh)
         except BaseException:
             folder.close()
             raise
@@ -161,7 +166,7 @@ class RunFolder:
                 remedy="Choose a new folder with out=FOLDER; nothing in this one was touched.",
             )
 
-    def _prepare(self, recipe: Recipe, text: str, *, fresh: bool) -> None:
+    def _prepare(self, recipe: Recipe, text: str, given: Mapping[str, str], *, fresh: bool) -> None:
         clear_leftovers(self.path)
         clear_leftovers(self.checkpoints)
         if fresh:
@@ -175,7 +180,21 @@ class RunFolder:
                 f"{self.path} holds a run with another recipe; it differs in {_listed(differing)}",
                 remedy=f"Choose another folder with out=FOLDER, or begin again here with {FRESH}.",
             )
+        if before and self.has_work:
+            self._refuse_changed(given)
         write_atomically(self.path / RECIPE, text or _yaml(recipe))
+        if given:
+            write_atomically(self.path / GIVEN, json.dumps(given, indent=2) + "\n")
+
+    def _refuse_changed(self, given: Mapping[str, str]) -> None:
+        """Not to go on, nor to hand out the old result, where something else lies under a name."""
+        path = self.path / GIVEN
+        if not path.exists():  # of an older version
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for name, digest in given.items():
+            if before.get(name, digest) != digest:
+                raise changed(name)
 
     def _empty(self) -> None:
         """Remove what the run wrote; what a person put beside it stays."""
@@ -185,6 +204,19 @@ class RunFolder:
                     shutil.rmtree(entry)
                 else:
                     entry.unlink(missing_ok=True)
+
+
+def changed(name: str) -> DataError:
+    """The error for a run that would go on with something else than it began with.
+
+    Args:
+        name: of what has changed: "prompts", "reward my_rewards.py:polite".
+    """
+    verb = "has" if " " in name else "have"  # "prompts" and "data" are many
+    return DataError(
+        f"the {name} {verb} changed since this run began",
+        remedy=f"Put the old {name.split(' ')[0]} back to go on, or begin again with {FRESH}.",
+    )
 
 
 def _listed(names: list[str], most: int = 8) -> str:

@@ -15,6 +15,8 @@ from luciola.compat.trlx.config import (
 from luciola.compat.trlx.rewards import FunctionReward, metric
 from luciola.compat.trlx.sections import ILQLConfig, Method, PPOConfig, SFTConfig
 from luciola.errors import ConfigError, DataError
+from luciola.fingerprints import Named, unnamed
+from luciola.methods.given import named_objects, named_rows
 from luciola.methods.job import Result
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ def _config(
 
 
 def _check_rewards(samples: Dialogues, rewards: Sequence[float]) -> None:
+    samples = unnamed(samples)
     if len(samples) != len(rewards):
         raise DataError(f"train: {len(samples)} samples and {len(rewards)} rewards")
 
@@ -119,19 +122,25 @@ def _ppo(
     from luciola.methods.online.running import run
     from luciola.models.load import load_tokenizer
 
-    held_out = eval_prompts or prompts[: config.train.batch_size]
+    held_out = eval_prompts or list(unnamed(prompts))[: config.train.batch_size]
     settings = recipes.ppo(config, model, stop_sequences)
     tokenizer = load_tokenizer(settings["model"], trust_remote_code=settings["trust_remote_code"])
-    reward = FunctionReward(reward_fn, tokenizer)
-    named = {"prompts": f"<{len(prompts)} rows>", "reward": [f"<{reward.__name__}>"]}
+    reward = FunctionReward(unnamed(reward_fn), tokenizer)
+    resumes = bool(config.train.resume_from_checkpoint)
+    named = {
+        "prompts": named_rows(prompts, "prompts", resumes=resumes),
+        "eval_prompts": named_rows(held_out, "eval_prompts", resumes=resumes),
+        "reward": [named_objects(reward_fn, "reward_fn", resumes=resumes)],
+        "metric": named_objects(metric_fn or "", "metric_fn", resumes=resumes),
+    }
     return run(
         from_mapping(PpoConfig, {**settings, **named}, "TRLConfig"),
-        fresh=not config.train.resume_from_checkpoint,
+        fresh=not resumes,
         show=show,
-        prompts=prompts,
+        prompts=unnamed(prompts),
         reward=reward,
-        eval_prompts=held_out,
-        metric="" if metric_fn is None else metric(metric_fn, tokenizer),
+        eval_prompts=unnamed(held_out),
+        metric="" if metric_fn is None else metric(unnamed(metric_fn), tokenizer),
     )
 
 
@@ -146,10 +155,13 @@ def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Re
     recipe = from_mapping(TrainingConfig, recipes.sft(config, model), "TRLConfig")
     tokenizer = load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code)
     side: Side = "left" if config.tokenizer.truncation_side == "left" else "right"
-    examples = examples_of(samples, tokenizer, recipe.max_length, recipe.seed, side)
-    name = run_name("sft", recipe.model, "samples", as_mapping(recipe))
-    fresh = not config.train.resume_from_checkpoint
-    return sft.train(recipe, examples, tokenizer, name, fresh=fresh, show=show)
+    examples = examples_of(unnamed(samples), tokenizer, recipe.max_length, recipe.seed, side)
+    resumes = bool(config.train.resume_from_checkpoint)
+    data = named_rows(samples, "samples", resumes=resumes)
+    name = run_name("sft", recipe.model, "samples", {**as_mapping(recipe), "data": data})
+    return sft.train(
+        recipe, examples, tokenizer, name, fresh=not resumes, show=show, given={"samples": data}
+    )
 
 
 def examples_of(
@@ -223,24 +235,28 @@ def _ilql(
     from luciola.models.load import load_tokenizer
 
     settings = recipes.ilql(config, model)
-    named: dict[str, Any] = {"data": f"<{len(samples)} samples>"}
+    resumes = bool(config.train.resume_from_checkpoint)
+    rows = rows_of(unnamed(samples), rewards)
+    data = samples if isinstance(samples, Named) else rows
+    named: dict[str, Any] = {"data": named_rows(data, "samples", resumes=resumes)}
     if metric_fn is not None:
-        named["metric"] = "<metric_fn>"
+        named["metric"] = named_objects(metric_fn, "metric_fn", resumes=resumes)
     if eval_prompts and metric_fn is not None:
-        named["eval_prompts"] = f"<{len(eval_prompts)} rows>"
+        named["eval_prompts"] = named_rows(eval_prompts, "eval_prompts", resumes=resumes)
     recipe = from_mapping(IlqlConfig, {**settings, **named}, "TRLConfig")
     judge = (
         ""
         if metric_fn is None
         else metric(
-            metric_fn, load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code)
+            unnamed(metric_fn),
+            load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code),
         )
     )
     return run(
         recipe,
-        fresh=not config.train.resume_from_checkpoint,
+        fresh=not resumes,
         show=show,
-        rows=rows_of(samples, rewards),
-        eval_prompts=eval_prompts if judge else "",
+        rows=rows,
+        eval_prompts=unnamed(eval_prompts) if judge else "",
         metric=judge,
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from luciola.conversation.render import Renderer
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
+from luciola.fingerprints import fingerprint as digest_of
 from luciola.plugins import load_object, names_object
 from luciola.types import Message, Origin
 
@@ -43,6 +44,11 @@ class Prompts:
 
     def __len__(self) -> int:
         return len(self.usable)
+
+    def fingerprint(self) -> str:
+        """Of tokens, texts and the other columns of the rows, which a reward may read."""
+        rows = [(one.ids, one.text, one.metadata) for one in self.usable]
+        return digest_of(rows).digest
 
 
 def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: int) -> Prompts:

@@ -15,6 +15,7 @@ from luciola.config.training import VIRTUAL
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.errors import ConfigError
+from luciola.fingerprints import Named, unnamed
 from luciola.methods.capacity import micro_tokens
 from luciola.methods.given import named_objects, named_rows
 from luciola.methods.job import Job, Result, loop_settings
@@ -73,20 +74,20 @@ def entry(method: str) -> Callable[..., Result]:
 
         prompts, eval_prompts = _kept(prompts), _kept(eval_prompts)
         named = {
-            "prompts": named_rows(prompts),
-            "eval_prompts": named_rows(eval_prompts),
+            "prompts": named_rows(prompts, "prompts"),
+            "eval_prompts": named_rows(eval_prompts, "eval_prompts"),
             "reward": named_objects(reward),
-            "metric": named_objects(metric),
+            "metric": named_objects(metric, "metric"),
         }
         config = from_mapping(CLASSES[method], {**settings, **named})
         return run(
             config,
             fresh=fresh,
             show=show,
-            prompts=prompts,
-            reward=reward,
-            eval_prompts=eval_prompts,
-            metric=metric,
+            prompts=unnamed(prompts),
+            reward=unnamed(reward),
+            eval_prompts=unnamed(eval_prompts),
+            metric=unnamed(metric),
         )
 
     call.__name__ = call.__qualname__ = method
@@ -96,6 +97,8 @@ def entry(method: str) -> Callable[..., Result]:
 
 def _kept(rows: Any) -> Any:
     """Rows that can be gone through more than once, or what names them."""
+    if isinstance(rows, Named):
+        return Named(rows.name, list(rows.thing))
     return rows if isinstance(rows, str | Path) else list(rows)
 
 
@@ -177,7 +180,10 @@ def run(
         )
 
     name = run_name(algorithm.name, config.model, _short(config.prompts), as_mapping(config))
-    return conduct(config, name, build, fresh=fresh, show=show)
+    given = {"prompts": training.fingerprint()}
+    if evaluated is not None:
+        given["eval_prompts"] = evaluated.fingerprint()
+    return conduct(config, name, build, fresh=fresh, show=show, given=given)
 
 
 def _pictures(
