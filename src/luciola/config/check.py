@@ -1,4 +1,4 @@
-"""The type check of a recipe: text and numbers from YAML become the types of its fields, or an error.
+"""The type check of a recipe: values from YAML become the types of its fields, or an error.
 
 Lax in the ways that YAML and the command line need: `2e-4` and `"16"` are numbers, `yes` is true.
 """

@@ -45,27 +45,26 @@ def open_trackers(names: Sequence[str], folder: Path, recipe: Figures) -> list[T
 
 
 class TensorBoard:
-    """Event files in `folder/tensorboard`, written without torch."""
+    """Event files in `folder/tensorboard`, with the recipe as text."""
 
     def __init__(self, folder: Path, recipe: Figures) -> None:
-        writer = _package("tensorboard.summary.writer.event_file_writer", "tensorboard")
-        self._event = import_module("tensorboard.compat.proto.event_pb2").Event
-        self._summary = import_module("tensorboard.compat.proto.summary_pb2").Summary
-        self._writer = writer.EventFileWriter(str(folder / "tensorboard"))
+        _package("tensorboard", "tensorboard")
+        writer = import_module("torch.utils.tensorboard").SummaryWriter
+        self._writer = writer(str(folder / "tensorboard"))
+        self._writer.add_text("recipe", _as_markdown(recipe))
 
     def log(self, step: int, figures: Figures) -> None:
-        import time
-
-        values = [
-            self._summary.Value(tag=name, simple_value=value)
-            for name, value in figures.items()
-            if isinstance(value, int | float)
-        ]
-        summary = self._summary(value=values)
-        self._writer.add_event(self._event(wall_time=time.time(), step=step, summary=summary))
+        for name, value in figures.items():
+            if isinstance(value, int | float):
+                self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _as_markdown(recipe: Figures) -> str:
+    """A list of settings, one a line."""
+    return "\n".join(f"* {name}: `{value}`" for name, value in recipe.items())
 
 
 class WeightsAndBiases:
