@@ -12,7 +12,7 @@ from luciola.cli.answering import answer
 from luciola.cli.check import check
 from luciola.cli.early import check_database, check_model, check_sql_training
 from luciola.cli.evaluating import evaluate
-from luciola.cli.flags import Device, Timeout, TrustRemoteCode
+from luciola.cli.flags import Columns, Device, Tables, Timeout, TrustRemoteCode, allowed
 from luciola.cli.prompts import prompts
 from luciola.cli.settings import recipe_command, split_words
 from luciola.cli.train import tell
@@ -51,11 +51,13 @@ app.command(
 def inspect(
     database: Database,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Values shown per column.")] = 3,
+    tables: Tables = "",
+    columns: Columns = "",
 ) -> None:
     """Show tables, keys, rows and sample values, and the schema as a model reads it."""
     from luciola.sql.inspection import inspection
 
-    typer.echo(inspection(database, samples=samples))
+    typer.echo(inspection(database, samples=samples, allowed=allowed(tables, columns)))
 
 
 @app.command(
@@ -107,6 +109,8 @@ def ask(
     ] = None,
     model: Model = "",
     timeout: Timeout = 5.0,
+    tables: Tables = "",
+    columns: Columns = "",
     device: Device = "auto",
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
@@ -121,7 +125,8 @@ def ask(
     from luciola.specialist.asking import Specialist, Writer
 
     writer = Writer(chosen, device=device, trust_remote_code=trust_remote_code)
-    with Specialist(writer, database, timeout_s=timeout) as specialist:
+    only = allowed(tables, columns)
+    with Specialist(writer, database, timeout_s=timeout, allowed=only) as specialist:
         if question is None:
             answer_all(specialist)
         else:

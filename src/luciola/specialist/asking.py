@@ -23,6 +23,7 @@ from luciola.specialist.represented import Represented
 from luciola.specialist.written import Keeping, Written, texts_of
 from luciola.sql.answer import writable
 from luciola.sql.asking.cache import AnswerCache
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.execution import TOO_DEEP
 from luciola.sql.sandbox import Result, Sandbox
 from luciola.types import Sampling
@@ -92,15 +93,19 @@ class Writer:
         self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
         self.progress = progress
 
-    def read(self, database: str | Path) -> Reading | Represented:
-        """A database as this model was taught to read one."""
+    def read(self, database: str | Path, allowed: Allowed | None = None) -> Reading | Represented:
+        """A database, or what is allowed of it, as this model was taught to read one."""
         room = self.context - self.sampling.max_new_tokens
         count = token_counter(self.tokenizer)
         chosen = self.expertise.representation
         if chosen is not None:
-            return Represented.of(database, chosen, self.form, room=room, count_tokens=count)
+            return Represented.of(
+                database, chosen, self.form, room=room, count_tokens=count, allowed=allowed
+            )
         room -= min(QUESTION_ROOM, self.context // 4)
-        return Reading.of(database, self.expertise, budget=room, count_tokens=count)
+        return Reading.of(
+            database, self.expertise, budget=room, count_tokens=count, allowed=allowed
+        )
 
     def write(
         self, readings: Sequence[Reading | Represented], questions: Sequence[str]
@@ -188,12 +193,20 @@ class Specialist:
         writer: the model.
         database: path or URL.
         timeout_s: seconds that one query may run.
+        allowed: the tables, views and columns that may be read; None: all.
     """
 
-    def __init__(self, writer: Writer, database: str | Path, *, timeout_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        database: str | Path,
+        *,
+        timeout_s: float = 5.0,
+        allowed: Allowed | None = None,
+    ) -> None:
         self.writer = writer
-        self.reading = writer.read(database)
-        self.sandbox = Sandbox(database, timeout_s=timeout_s)
+        self.reading = writer.read(database, allowed)
+        self.sandbox = Sandbox(database, timeout_s=timeout_s, allowed=allowed, strict_quotes=True)
 
     def ask(self, question: str) -> Reply:
         """Write SQL for a question and run it; never raises for what the model wrote."""

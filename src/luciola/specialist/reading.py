@@ -11,6 +11,7 @@ from luciola.specialist.augment.augmenter import plain
 from luciola.specialist.augment.source import asked, blueprint
 from luciola.specialist.expertise import Expertise
 from luciola.sql.answer import extract_sql
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.prompt import conversation, messages, schema_text
 from luciola.sql.prune import prune
 from luciola.sql.schema import Schema, read_schema
@@ -55,12 +56,13 @@ class Reading:
         *,
         budget: int,
         count_tokens: Callable[[str], int],
+        allowed: Allowed | None = None,
     ) -> Reading:
-        """Read a database.
+        """Read a database, or what is allowed of it.
 
         Raises: DatabaseError if it cannot be opened, or is no database.
         """
-        schema = read_schema(database)
+        schema = read_schema(database, allowed)
         values = ValueIndex.read(database, schema) if expertise.mentions else None
         text = schema_text(schema, types=expertise.types)
         size = count_tokens(text)

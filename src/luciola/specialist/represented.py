@@ -15,11 +15,13 @@ from pathlib import Path
 
 from luciola.conversation.render import common_length
 from luciola.specialist.form import Form, UnusableError
-from luciola.sql.dail.facts import SchemaFacts, read_facts
+from luciola.sql.dail.facts import SchemaFacts, TableFacts, read_facts
 from luciola.sql.dail.representation import Representation
-from luciola.sql.prompt import schema_text
+from luciola.sql.database.allowed import Allowed
+from luciola.sql.identifier import identifier
+from luciola.sql.prompt import schema_text, table_line
 from luciola.sql.prune import most_relevant
-from luciola.sql.schema import Schema, read_schema
+from luciola.sql.schema import Schema, Table, read_schema
 from luciola.types import Completion, Conversation, Origin
 
 SHRINK = 0.8
@@ -51,6 +53,7 @@ class Represented:
     room: int
     count_tokens: Callable[[str], int]
     num_partial: int = 0
+    allowed: Allowed | None = None
 
     @classmethod
     def of(
@@ -61,13 +64,19 @@ class Represented:
         *,
         room: int,
         count_tokens: Callable[[str], int],
+        allowed: Allowed | None = None,
     ) -> Represented:
-        """Read a database; a model that was trained with less room keeps to that.
+        """Read a database, or what is allowed of it.
+
+        A model that was trained with less room keeps to that.
 
         Raises: DatabaseError if it is no SQLite file, or cannot be read.
         """
         room = min(room, form.expertise.room or room)
-        read = cls(str(database), read_facts(database), chosen, form, room, count_tokens)
+        facts = read_facts(database)
+        if allowed is not None:
+            facts = allowed_facts(facts, read_schema(database, allowed))
+        read = cls(str(database), facts, chosen, form, room, count_tokens, allowed=allowed)
         size = len(form.ids(chosen.prompt(read.facts, "")))
         if size >= room:
             log.warning(
@@ -126,7 +135,7 @@ class Represented:
 
     @cached_property
     def _schema(self) -> Schema:
-        return read_schema(self.database)
+        return read_schema(self.database, self.allowed)
 
     def _smaller(self, question: str, share: float) -> Iterator[SchemaFacts]:
         """Ever fewer tables, those that fit the question best."""
@@ -135,6 +144,38 @@ class Represented:
             part = most_relevant(self._schema, question, (), int(budget), self.count_tokens)
             yield part_of(self.facts, part)
             budget *= SHRINK
+
+
+def allowed_facts(facts: SchemaFacts, schema: Schema) -> SchemaFacts:
+    """The facts about what may be read, with a CREATE TABLE that names nothing else."""
+    shown = tuple(
+        TableFacts(
+            name=table.name,
+            columns=tuple(column.name for column in table.columns),
+            create=_create(table),
+            house=table_line(schema, table),
+        )
+        for table in schema.tables
+    )
+    whole = {table.name: table for table in facts.tables}
+    keys = {
+        f"{table.name}.{column}={key.referred_table}.{other}".lower()
+        for table in schema.tables
+        for key in table.foreign_keys
+        for column, other in zip(key.columns, key.referred_columns, strict=False)
+    }
+    return SchemaFacts(
+        tuple(
+            whole[one.name] if one.name in whole and whole[one.name].columns == one.columns else one
+            for one in shown
+        ),
+        tuple(key for key in facts.foreign_keys if key.lower() in keys),
+    )
+
+
+def _create(table: Table) -> str:
+    parts = [f"{identifier(each.name)} {each.type}".rstrip() for each in table.columns]
+    return f"CREATE TABLE {identifier(table.name)} ({', '.join(parts)})"
 
 
 def part_of(facts: SchemaFacts, schema: Schema) -> SchemaFacts:

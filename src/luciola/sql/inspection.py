@@ -7,6 +7,7 @@ from pathlib import Path
 
 from luciola.errors import DatabaseError
 from luciola.sql.database.address import display_name
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.database.reading import reader
 from luciola.sql.prompt import schema_text
 from luciola.sql.schema import Table, read_schema
@@ -18,15 +19,16 @@ SAMPLED_ROWS = 100_000
 """Rows among which different values are looked for."""
 
 
-def inspection(database: str | Path, *, samples: int = 3) -> str:
+def inspection(database: str | Path, *, samples: int = 3, allowed: Allowed | None = None) -> str:
     """What a person wants to know before asking; reads only.
 
     Args:
         samples: values shown per column, 0: none.
+        allowed: the tables, views and columns that are shown; None: all tables.
 
     Raises: DatabaseError if the database cannot be opened.
     """
-    schema = read_schema(database)
+    schema = read_schema(database, allowed)
     columns = sum(len(table.columns) for table in schema.tables)
     rows = sum(table.rows or 0 for table in schema.tables)
     parts = [

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from luciola.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from luciola.sql.database.allowed import Allowed
 
 
 @dataclass(frozen=True)
@@ -86,17 +89,21 @@ class Schema:
         )
 
 
-def read_schema(database: str | Path) -> Schema:
+def read_schema(database: str | Path, allowed: Allowed | None = None) -> Schema:
     """Read the schema of a SQLite file, or of the database that a URL names.
 
     Nothing is written, and a file that is missing stays missing.
+
+    Args:
+        allowed: the tables, views and columns that may be seen; None: all tables.
+
     Raises: DatabaseError where it cannot be opened, is no database or has no tables;
         MissingExtraError where the driver of another dialect is not installed.
     """
     from luciola.sql.database.address import display_name
     from luciola.sql.database.reading import reader
 
-    schema = reader().schema(database)
+    schema = reader().schema(database, allowed)
     if not schema.tables:
         raise DatabaseError(f"the database {display_name(database)} has no tables")
     return schema

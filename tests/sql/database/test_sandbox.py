@@ -132,9 +132,8 @@ def test_a_query_that_loops_for_ever_is_stopped_at_the_limit(shop: Path) -> None
 
 
 def test_what_sqlite_cannot_interrupt_is_killed_and_the_worker_replaced(shop: Path) -> None:
-    with Sandbox(shop, timeout_s=0.1) as sandbox:
-        with pytest.raises(SqlTimeoutError):
-            sandbox.run(UNINTERRUPTIBLE)
+    with Sandbox(shop, timeout_s=0.1) as sandbox, pytest.raises(SqlTimeoutError):
+        sandbox.run(UNINTERRUPTIBLE)
         assert sandbox.run("SELECT 1").rows == ((1,),)
 
 

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from luciola.errors import ConfigError
+from luciola.sql.schema import Schema, Table
+
+ASCII_UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+
+
+def folded(name: str) -> str:
+    """A name in lower case, as SQLite compares names: letters of ASCII alone."""
+    return name.translate(ASCII_UPPER)
 
 
 @dataclass(frozen=True)
@@ -21,9 +29,9 @@ class Allowed:
         A table of which columns are named is restricted to these.
         Raises: ConfigError for a column without its table.
         """
-        found: dict[str, frozenset[str] | None] = {name.lower(): None for name in tables}
+        found: dict[str, frozenset[str] | None] = {folded(name): None for name in tables}
         for name in columns:
-            table, dot, column = name.lower().partition(".")
+            table, dot, column = folded(name).partition(".")
             if not (table and dot and column):
                 raise ConfigError(
                     f"the column {name!r} is named without its table",
@@ -34,14 +42,21 @@ class Allowed:
 
     def table(self, name: str) -> bool:
         """Whether anything of this table may be read."""
-        return name.lower() in self.tables
+        return folded(name) in self.tables
 
     def column(self, table: str, column: str) -> bool:
         """Whether this column may be read."""
-        if table.lower() not in self.tables:
+        if folded(table) not in self.tables:
             return False
-        columns = self.tables[table.lower()]
-        return columns is None or column.lower() in columns
+        columns = self.tables[folded(table)]
+        return columns is None or folded(column) in columns
+
+    def __str__(self) -> str:
+        """As a sentence names it: `shop, employee (id, name)`."""
+        return ", ".join(
+            table if columns is None else f"{table} ({', '.join(sorted(columns))})"
+            for table, columns in self.tables.items()
+        )
 
     def to_json(self) -> list[list[object]]:
         """As it is sent to a worker."""
@@ -56,3 +71,38 @@ class Allowed:
         if sent is None:
             return None
         return cls({table: None if names is None else frozenset(names) for table, names in sent})
+
+
+def restricted(schema: Schema, allowed: Allowed, database: str) -> Schema:
+    """What of a schema may be seen; a view that is allowed stands among the tables.
+
+    Foreign keys stay where both ends may be seen.
+    Raises: ConfigError for a name that is not in the schema.
+    """
+    there = {folded(table.name): table for table in (*schema.tables, *schema.views)}
+    for name, columns in allowed.tables.items():
+        if name not in there:
+            raise ConfigError(
+                f"{database} has no table or view {name!r}",
+                remedy=f"Allow some of {', '.join(table.name for table in there.values())}.",
+            )
+        for column in columns or ():
+            if there[name].column(column) is None:
+                has = ", ".join(each.name for each in there[name].columns)
+                raise ConfigError(f"{name} has no column {column!r}", remedy=f"It has {has}.")
+    seen = tuple(_part(table, allowed) for table in there.values() if allowed.table(table.name))
+    return Schema(schema.dialect, seen)
+
+
+def _part(table: Table, allowed: Allowed) -> Table:
+    columns = tuple(each for each in table.columns if allowed.column(table.name, each.name))
+    names = {column.name for column in columns}
+    keys = (
+        key
+        for key in table.foreign_keys
+        if names.issuperset(key.columns)
+        and all(allowed.column(key.referred_table, name) for name in key.referred_columns)
+        and allowed.table(key.referred_table)
+    )
+    primary = table.primary_key if names.issuperset(table.primary_key) else ()
+    return replace(table, columns=columns, primary_key=primary, foreign_keys=tuple(keys))

@@ -23,6 +23,12 @@ Cell = int | float | str | bytes | None
 Row = tuple[Cell, ...]
 
 
+UNFINISHED = {
+    "journal": "holds a change that was broken off, and must be taken back first",
+    "log": "holds rows that are not in the file yet, and its index is missing or broken",
+}
+
+
 @dataclass(frozen=True)
 class Result:
     """A query's rows.
@@ -46,6 +52,11 @@ def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> Luc
     """
     if kind == "forbidden":
         return SqlForbiddenError(f"only reading is allowed, and the query wants to {_wish(detail)}")
+    if kind == "hidden":
+        return SqlForbiddenError(
+            "the query names a table or column that may not be read here, or that is not there",
+            remedy=f"It may read {detail}.",
+        )
     if kind == "timeout":
         return SqlTimeoutError(f"the query ran longer than {limits.timeout_s:g} s and was stopped")
     if kind == "rows":
@@ -54,8 +65,15 @@ def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> Luc
         return SqlSizeError(f"the result is larger than {_size(limits.max_result_bytes)}")
     if kind == "memory":
         return SqlMemoryError(f"the query needs more than {_size(limits.max_memory_bytes)} memory")
+    if kind == "name":
+        return SqlInvalidError(detail)
     if kind == "database":
         return DatabaseError(f"{display_name(database)} cannot be read: {detail}")
+    if kind in UNFINISHED:
+        return DatabaseError(
+            f"{display_name(database)} cannot be read without writing: {detail} {UNFINISHED[kind]}",
+            remedy="Open it once with the program that owns it, or with sqlite3, and close it.",
+        )
     if kind in ("foreign", "duckdb"):
         what = "Give a file made by SQLite; a CSV file must be imported into one first."
         if kind == "duckdb":

@@ -20,7 +20,7 @@ from typing import Any
 
 from luciola.errors import DatabaseError, SqlError
 from luciola.sql.database.address import display_name, located
-from luciola.sql.database.allowed import Allowed
+from luciola.sql.database.allowed import Allowed, restricted
 from luciola.sql.database.dialects import dialect_of
 from luciola.sql.database.limits import MIB, Limits
 from luciola.sql.database.process import WorkerDiedError, WorkerProcess, WorkerTimeoutError
@@ -41,6 +41,8 @@ class Sandbox:
         max_result_bytes: bytes per result and per value.
         workers: queries that run at the same time.
         allowed: the tables and columns that may be read; None: all.
+        strict_quotes: refuse a "name" in double quotes that is no column, which SQLite would
+            read as a text (as the gold queries of Spider want it to).
     """
 
     def __init__(
@@ -53,12 +55,14 @@ class Sandbox:
         max_result_bytes: int = 16 * MIB,
         workers: int = 1,
         allowed: Allowed | None = None,
+        strict_quotes: bool = False,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.database = database
         self.workers = workers
         self.allowed = allowed
+        self.options = {"strict_quotes": strict_quotes}
         self.limits = Limits(timeout_s, max_rows, max_memory_bytes, max_result_bytes)
         self._sent_limits = asdict(self.limits)
         self._workers = [WorkerProcess(self.limits) for _ in range(workers)]
@@ -80,7 +84,7 @@ class Sandbox:
         Raises: the subclass of SqlError that says why the query failed; DatabaseError where the
             database itself cannot be read.
         """
-        reply = self._ask("run", database, sql=sql, truncate=truncate, options={})
+        reply = self._ask("run", database, sql=sql, truncate=truncate, options=self.options)
         return _result(reply)
 
     def run_many(
@@ -113,16 +117,24 @@ class Sandbox:
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def schema(self, database: str | Path | None = None) -> Schema:
+    def schema(self, database: str | Path | None = None, allowed: Allowed | None = None) -> Schema:
         """The tables and views that may be read, with counts where counting takes no long time.
 
-        Raises: DatabaseError.
+        Args:
+            allowed: instead of the sandbox's own.
+
+        Raises: DatabaseError; ConfigError where an allowed name is not there.
         """
+        seen = allowed or self.allowed
+        sent = None if seen is None else seen.to_json()
         try:
-            found = self._ask("schema", database, count=True)
+            found = self._ask("schema", database, count=True, allowed=sent)
         except SqlError:  # counting the rows of an endless view, or out of memory
-            found = self._read("schema", database, count=False)
-        return Schema.from_json(found["ok"])
+            found = self._read("schema", database, count=False, allowed=sent)
+        schema = Schema.from_json(found["ok"])
+        if seen is None:
+            return schema
+        return restricted(schema, seen, display_name(self._target(database)))
 
     def values(
         self,

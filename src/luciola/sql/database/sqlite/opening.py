@@ -17,15 +17,11 @@ WAL_MODE = b"\2"
 def connect(path: Path) -> sqlite3.Connection:
     """A read-only connection; text that is not UTF-8 is read without its broken bytes.
 
-    A database in WAL mode that nobody writes to is opened as an unchanging file: a plain read-only
-    connection would leave `-wal` and `-shm` files behind, or fail in a folder it cannot write to.
-    Raises: RefusedError where the file is no SQLite database.
+    Raises: RefusedError where the file is no SQLite database, or cannot be read without a write.
     """
     header = checked_header(path)
-    idle = header[18:19] == WAL_MODE and not has_log(path)
-    options = "mode=ro&immutable=1" if idle else "mode=ro"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}",
+        f"{path.absolute().as_uri()}?{_options(path, header)}",
         uri=True,
         check_same_thread=False,
         cached_statements=0,  # the guard is asked while a statement is prepared, each time
@@ -34,6 +30,24 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.text_factory = lambda raw: raw.decode("utf-8", "ignore")
     connection.execute("PRAGMA query_only=1")
     return connection
+
+
+def _options(path: Path, header: bytes) -> str:
+    """How SQLite opens the file so that nothing beside it is made, changed or taken away.
+
+    With a write-ahead log, its index (-shm) is read and never written (readonly_shm): what was
+    committed is seen, whether the writer lives or was killed. Without a log a database in WAL mode
+    is read as an unchanging file, since a plain connection would leave -wal and -shm behind.
+    Source: https://www.sqlite.org/wal.html#read_only_databases
+    """
+    if header[18:19] != WAL_MODE:
+        return "mode=ro&readonly_shm=1"
+    log, index = beside(path, "-wal"), beside(path, "-shm")
+    if log.exists() and index.exists():
+        return "mode=ro&readonly_shm=1"
+    if has_log(path):
+        raise RefusedError("log", log.name)
+    return "mode=ro&immutable=1"
 
 
 def checked_header(path: Path) -> bytes:
@@ -53,17 +67,18 @@ def checked_header(path: Path) -> bytes:
 def has_log(path: Path) -> bool:
     """Whether a write-ahead log lies beside the file, with something in it."""
     try:
-        return log_of(path).stat().st_size > 0
+        return beside(path, "-wal").stat().st_size > 0
     except OSError:
         return False
 
 
-def log_of(path: Path) -> Path:
-    """Where the write-ahead log of a file lies."""
-    return path.with_name(path.name + "-wal")
+def beside(path: Path, ending: str) -> Path:
+    """Where SQLite keeps its log ("-wal"), the index of that ("-shm") or its journal."""
+    return path.with_name(path.name + ending)
 
 
 def state(path: Path) -> tuple[int, ...]:
     """Changes when another file takes the place of this one, or its write-ahead log appears."""
     found = path.stat()
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, int(has_log(path))
+    logged = 2 * has_log(path) + beside(path, "-shm").exists()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size, logged

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from luciola.sql.database.allowed import Allowed
+from luciola.sql.database.allowed import Allowed, folded
 from luciola.sql.database.limits import MIB, Limits
 from luciola.sql.database.result import Cell
 from luciola.sql.database.session import RefusedError, Rows
 from luciola.sql.database.sqlite import catalogue, opening
 from luciola.sql.database.sqlite.guard import Guard
+from luciola.sql.database.sqlite.permission import Permission
+from luciola.sql.database.sqlite.tokens import double_quoted, names, without_double_quotes
 from luciola.sql.identifier import quoted
 from luciola.sql.schema import Schema
 
 STEPS_PER_CHECK = 2_000
 """Steps of SQLite's virtual machine between two looks at the clock, well below a millisecond."""
+VIRTUAL = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage = 0"
+UNREADABLE_LOG = (sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_READONLY_RECOVERY)
+SHOWN_TABLES = 3
 COUNT_S = 3.0
 """Seconds for counting the rows of one table."""
 KINDS = {
@@ -49,6 +55,8 @@ class SqliteSession:
         self.path = path
         self.guard = Guard()
         self.deadline = float("inf")
+        self.connected = -1
+        self.has_virtual: bool | None = None
         self.state = opening.state(path)
         with self._errors():
             self.connection = opening.connect(path)
@@ -72,13 +80,20 @@ class SqliteSession:
         allowed: Allowed | None,
         options: Mapping[str, bool],
     ) -> Rows:
-        if allowed is not None:
-            raise RefusedError("forbidden", "read a part of the database alone: not possible yet")
         with self._errors(), self._within(limits):
+            with self.guard.connecting():
+                self._connect_virtual_tables()
+            self.guard.refused = None
+            if allowed is not None:
+                Permission(self.connection, self.guard, allowed).check(
+                    self.connection, self.guard, sql
+                )
+            if options.get("strict_quotes"):
+                self._check_quotes(sql)
             return self._rows(sql, (), limits, truncate)
 
     def schema(self, limits: Limits, *, allowed: Allowed | None, count: bool) -> Schema:
-        with self._errors(), self._within(limits), self.guard.trusting():
+        with self._errors(), self._within(limits), self.guard.connecting():
             end = time.monotonic() + limits.timeout_s
             return catalogue.read(self.connection, lambda t: self._count(t, end) if count else None)
 
@@ -101,7 +116,7 @@ class SqliteSession:
             sql = f"SELECT v FROM ({sql}) WHERE typeof(v) <> 'text' OR length(v) <= {longest}"
         found: list[Cell] = []
         try:
-            with self._errors(), self._within(limits), self.guard.trusting():
+            with self._errors(), self._within(limits), self.guard.connecting():
                 for (value,) in self.connection.execute(sql):
                     found.append(value)
         except RefusedError as error:
@@ -110,7 +125,7 @@ class SqliteSession:
         return found
 
     def trusted(self, sql: str, parameters: Sequence[Cell], limits: Limits) -> Rows:
-        with self._errors(), self._within(limits), self.guard.trusting():
+        with self._errors(), self._within(limits), self.guard.connecting():
             return self._rows(sql, parameters, limits, truncate=False)
 
     def broken(self, table: str, limits: Limits, *, rows: int) -> list[int]:
@@ -118,7 +133,7 @@ class SqliteSession:
         readable = self.connection.text_factory
         self.connection.text_factory = _decoded
         try:
-            with self._errors(), self._within(limits), self.guard.trusting():
+            with self._errors(), self._within(limits), self.guard.connecting():
                 found = self.connection.execute(f"SELECT * FROM {quoted(table)} LIMIT {rows}")
                 bad = {i for row in found for i, cell in enumerate(row) if cell is BROKEN}
         finally:
@@ -127,6 +142,48 @@ class SqliteSession:
 
     def close(self) -> None:
         self.connection.close()
+
+    def _check_quotes(self, sql: str) -> None:
+        """Refuse a "name" that is none: SQLite would take it for a text without a word.
+
+        SQLite does so with double quotes alone, so the query is prepared with others.
+        """
+        quoted_names = double_quoted(sql)
+        if not quoted_names:
+            return
+        try:
+            self.connection.execute(f"EXPLAIN {without_double_quotes(sql)}").close()
+        except sqlite3.Error as error:
+            missing = str(error).removeprefix("no such column: ")
+            if missing == str(error) or folded(missing) not in quoted_names:
+                return  # whatever it is, SQLite says it of the query as it was written
+            name = quoted_names[folded(missing)]
+            where = ", ".join(self._tables_of(sql)) or "the tables that are asked"
+            detail = f'"{name}" is no column of {where}; a text is written with single quotes'
+            raise RefusedError("name", detail) from None
+
+    def _tables_of(self, sql: str) -> list[str]:
+        """The tables and views whose names occur in a query."""
+        used = names(sql)
+        with self.guard.trusting():
+            found = self.connection.execute(catalogue.OBJECTS).fetchall()
+        return [str(name) for name, _ in found if folded(str(name)) in used][:SHOWN_TABLES]
+
+    def _connect_virtual_tables(self) -> None:
+        """Let R-trees and search indexes prepare their own statements, writes among them.
+
+        They do so once, when they are first named, and a read-only connection never runs them.
+        """
+        if self.has_virtual is False:
+            return
+        (version,) = self.connection.execute("PRAGMA schema_version").fetchone()
+        if version == self.connected:
+            return
+        found = self.connection.execute(VIRTUAL).fetchall()
+        self.has_virtual, self.connected = bool(found), version
+        for (name,) in found:
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute(f"EXPLAIN SELECT * FROM {quoted(str(name))}").close()
 
     def _rows(self, sql: str, parameters: Sequence[Cell], limits: Limits, truncate: bool) -> Rows:
         cursor = self.connection.cursor()
@@ -163,12 +220,17 @@ class SqliteSession:
     def _errors(self) -> Iterator[None]:
         """What SQLite says, as a kind and a sentence."""
         self.guard.refused = None
+        self.guard.hidden = False
         try:
             yield
         except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
             if self.guard.refused is not None:
                 raise RefusedError("forbidden", self.guard.refused) from None
             code = getattr(error, "sqlite_errorcode", None) or sqlite3.SQLITE_ERROR
+            if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise RefusedError("journal", opening.beside(self.path, "-journal").name) from None
+            if code in UNREADABLE_LOG:
+                raise RefusedError("log", opening.beside(self.path, "-wal").name) from None
             raise RefusedError(KINDS.get(code & 0xFF, "invalid"), str(error)) from None
 
     def _is_late(self) -> bool:
