@@ -170,3 +170,10 @@ def test_a_model_without_a_chat_template_must_be_asked_raw(tmp_path: Path) -> No
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="nowhere"):
         LocalModel(tmp_path / "nowhere")
+
+
+def test_answers_that_ran_out_of_tokens_are_counted(model: LocalModel) -> None:
+    """Nothing but an end token can end a text within one token."""
+    short = replace(DRAWN, max_tokens=1)
+    for found in model.answer(PROMPTS, short):
+        assert set(found.cut) >= {place for place, text in enumerate(found.texts) if text}

@@ -167,7 +167,7 @@ def answer(
     prices = Prices(price_in, price_out)
     if json_file:
         report(json_file, asked.name, sampling, rows, answers, chosen, prices, seconds)
-    for line in told(out, answers, chosen, prices, seconds):
+    for line in told(out, answers, chosen, prices, seconds, max_tokens=max_tokens):
         typer.echo(line)
 
 

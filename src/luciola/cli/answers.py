@@ -123,6 +123,7 @@ def report(
             "prompt_tokens": one.prompt_tokens,
             "answer_tokens": one.answer_tokens,
             "cached": one.cached,
+            "cut": one.cut,
             "error": one.error or None,
         }
         for row, one, vote in zip(rows, answers, chosen, strict=True)
@@ -132,7 +133,13 @@ def report(
 
 
 def told(
-    out: str, answers: Sequence[Answers], chosen: Sequence[Vote], prices: Prices, seconds: float
+    out: str,
+    answers: Sequence[Answers],
+    chosen: Sequence[Vote],
+    prices: Prices,
+    seconds: float,
+    *,
+    max_tokens: int,
 ) -> Iterator[str]:
     """What came of it, in words."""
     from luciola.sql.asking.costs import costs_of
@@ -143,7 +150,24 @@ def told(
         share = sum(vote.votes / vote.asked for vote in chosen) / len(chosen)
         none = sum(vote.ran == 0 for vote in chosen)
         yield f"votes: {share:.0%} for the answer on average, {none} where none ran"
+    yield from _incomplete(answers, max_tokens)
     failed = [(number, one.error) for number, one in enumerate(answers, 1) if not one.texts]
     if failed:
         yield f"not answered: {len(failed)}, whose line is a bare SELECT that never runs"
         yield from (f"  line {number}: {error}" for number, error in failed[:REASONS_SHOWN])
+
+
+def _incomplete(answers: Sequence[Answers], max_tokens: int) -> Iterator[str]:
+    """How many answers are cut off, and how many hold thoughts alone."""
+    from luciola.sql.answer import without_thoughts
+
+    texts = [text for one in answers for text in one.texts]
+    thoughts = sum(not without_thoughts(text).strip() for text in texts)
+    cut = sum(len(one.cut) for one in answers)
+    if cut:
+        yield (
+            f"cut off after {max_tokens} tokens: {cut} of {len(texts)} "
+            f"{'answer' if len(texts) == 1 else 'answers'}; allow more with --max-tokens"
+        )
+    if thoughts:
+        yield f"thoughts without an answer: {thoughts} of {len(texts)}; their SQL is a bare SELECT"

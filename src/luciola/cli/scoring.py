@@ -65,7 +65,11 @@ def score_model(
     speed = f"answered in {evaluation.answer_s:.1f} s"
     if evaluation.kept:
         speed += f", {evaluation.kept:,} of {len(chosen):,} kept from an earlier start"
-    return "\n".join([summary(evaluation.report), speed])
+    lines = [summary(evaluation.report), speed]
+    if evaluation.cut:
+        most, count = writer.sampling.max_new_tokens, len(chosen)
+        lines.append(f"cut off after {most} tokens: {evaluation.cut:,} of {count:,} answers")
+    return "\n".join(lines)
 
 
 def score_file(

@@ -38,12 +38,14 @@ class Evaluation:
         predictions: the SQL it wrote, by pair.
         answer_s: seconds it took to write all of it.
         kept: answers that were there from an earlier time.
+        cut: answers that were cut off at their most tokens.
     """
 
     report: Report
     predictions: tuple[str, ...]
     answer_s: float
     kept: int = 0
+    cut: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -137,7 +139,8 @@ def evaluate_model(
             verdicts[index] = Verdict(correct=False, gold_error=unreadable[place])
     report = Report(tuple(verdicts[index] for index in range(len(pairs))))
     kept = sum(one.kept for one in made)
-    return Evaluation(report, tuple(predictions), answer_s, kept)
+    cut = sum(written[index].cut for index in order)
+    return Evaluation(report, tuple(predictions), answer_s, kept, cut)
 
 
 def _readings(

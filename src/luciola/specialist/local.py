@@ -187,13 +187,16 @@ class LocalModel:
             for prompt in chunk
         ]
         texts: list[list[str]] = [[] for _ in chunk]
+        cut: list[list[int]] = [[] for _ in chunk]
         tokens = [0] * len(chunk)
         for sample in self.sampler.sample(requests):
+            if sample.finish == "length":
+                cut[sample.request].append(len(texts[sample.request]))
             texts[sample.request].append(read(sample, self.tokenizer, sampling.stop).text)
             tokens[sample.request] += len(sample.ids)
         answers = {}
-        for prompt, written, number in zip(chunk, texts, tokens, strict=True):
-            kept = Kept(tuple(written), len(asked[prompt]), number)
+        for prompt, written, number, ends in zip(chunk, texts, tokens, cut, strict=True):
+            kept = Kept(tuple(written), len(asked[prompt]), number, cut=tuple(ends))
             self._keep(prompt, sampling, kept)
             answers[prompt] = kept.answers(cached=False)
         return answers

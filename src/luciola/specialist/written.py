@@ -27,11 +27,13 @@ class Written:
         sql: the query; "" where there is none.
         failure: why there is none; "" where there is one.
         kept: whether it was kept from an earlier time.
+        cut: whether the model's answer ended only because it had no more tokens.
     """
 
     sql: str
     failure: str = ""
     kept: bool = False
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def texts_of(
     for prompt in dict.fromkeys(tuple(one) for one in prompts):
         kept = keeping.cache.find(keeping.key(prompt, sampling)) if keeping is not None else None
         if kept is not None and kept.texts:
-            found[prompt] = Written(kept.texts[0], kept=True)
+            found[prompt] = Written(kept.texts[0], kept=True, cut=0 in kept.cut)
         else:
             waiting.append(prompt)
     for start in range(0, len(waiting), at_once):
@@ -82,7 +84,8 @@ def texts_of(
         for prompt, one in zip(some, _answered(some, sampling, sampler, tokenizer), strict=True):
             found[prompt] = one
             if keeping is not None and not one.failure:
-                kept_now = Kept((one.sql,), len(prompt), 0, counted=False)
+                cut = (0,) if one.cut else ()
+                kept_now = Kept((one.sql,), len(prompt), 0, counted=False, cut=cut)
                 keeping.cache.keep(keeping.key(prompt, sampling), kept_now)
         if progress is not None:
             progress(min(start + at_once, len(waiting)), len(waiting))
@@ -95,7 +98,7 @@ def _answered(
     """The answers; in halves where memory runs out, down to one that is too much by itself."""
     try:
         made = answer(sampler, tokenizer, prompts, sampling)  # type: ignore[arg-type]
-        return [Written(one.text) for one in made]
+        return [Written(one.text, cut=one.finish == "length") for one in made]
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -228,3 +228,27 @@ def test_a_run_without_any_answer_writes_no_file(
     assert ask() == 1
     assert "none of 3 prompts was answered: the prompt is too long" in capsys.readouterr().err
     assert not Path("predictions.sql").exists()
+
+
+def test_cut_answers_and_thoughts_without_one_are_counted_and_said(
+    ask: Command, server: Any, words: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One answer is whole, one is cut while it thinks, one is cut in its SQL."""
+
+    def reply(body: Any) -> tuple[int, str]:
+        prompt = words.asked(body)
+        if "How many" in prompt:
+            return 200, words.chat("<think>easy</think>count(*) FROM shop", finish_reason="stop")
+        said = "<think>\nSELECT? Hm" if "Which" in prompt else "name FROM"
+        return 200, words.chat(said, finish_reason="length")
+
+    server.reply = reply
+    out, report = tmp_path / "p.sql", tmp_path / "r.json"
+    assert ask("--json", report, "--max-tokens", 50, out=str(out)) == 0
+    said = capsys.readouterr().out
+    assert out.read_text() == "SELECT count(*) FROM shop\nSELECT\nSELECT name FROM\n"
+    assert "cut off after 50 tokens: 2 of 3 answers; allow more with --max-tokens" in said
+    assert "thoughts without an answer: 1 of 3; their SQL is a bare SELECT" in said
+    content = json.loads(report.read_text())
+    assert content["summary"]["cut"] == 2
+    assert [row["cut"] for row in content["examples"]] == [[], [0], [0]]

@@ -68,7 +68,8 @@ def test_a_run_that_was_killed_goes_on_where_it_was(
     prompts = [str(number) for number in range(40)]
     found = Endpoint(server.url, "m", cache=cache).answer(prompts, ONE)
     assert [one.texts[0] for one in found] == [f"{prompt} 0" for prompt in prompts]
-    assert len(server.bodies) == 40 - kept
+    asked = {words.asked(body) for body in server.bodies}  # the killed run's last may come late
+    assert len(asked) == 40 - kept
 
 
 @pytest.mark.parametrize("torn", ['{"key": "x", "te', '{"key": "x"}', "\ufffd[", "7"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+from luciola.sql.asking.cache import Kept
 from luciola.sql.asking.costs import costs_of
 from luciola.sql.asking.endpoint import Endpoint
 from luciola.sql.asking.model import Sampling
@@ -146,3 +149,29 @@ def test_halves_of_characters_and_terminal_commands_do_no_harm(server: Any, word
     good, bad = Endpoint(server.url, "m", concurrency=1).answer(["a", "b"], ONE)
     assert good.texts == ("SELECT '?'",)
     assert bad.error == "answered 400: ?[2Jgone?"
+
+
+def test_answers_that_ran_out_of_tokens_are_counted_and_kept_as_such(
+    server: Any, tmp_path: Path
+) -> None:
+    """Of three texts the first and the last are cut; the cache remembers which."""
+
+    def reply(_: Any) -> tuple[int, Any]:
+        endings = ["length", "stop", "length"]
+        choices = [
+            {"message": {"content": f"SELECT {place}"}, "finish_reason": ending}
+            for place, ending in enumerate(endings)
+        ]
+        usage = {"prompt_tokens": 1, "completion_tokens": 9}
+        return 200, json.dumps({"choices": choices, "usage": usage})
+
+    server.reply = reply
+    cache = tmp_path / "kept.jsonl"
+    three = Sampling(answers=3, temperature=1.0)
+    for _ in range(2):
+        (answers,) = Endpoint(server.url, "m", cache=cache).answer(["a"], three)
+        assert answers.cut == (0, 2)
+        assert costs_of([answers]).cut == 2
+    kept = Kept(("a", "b", "c"), 1, 9, cut=(0, 2))
+    assert (kept.first(2).cut, kept.after(2).cut) == ((0,), (0,))
+    assert kept.followed_by(Kept(("d",), 1, 1, cut=(0,))).cut == (0, 2, 3)

@@ -19,6 +19,11 @@ def test_a_trained_model_goes_on_from_select() -> None:
     assert continuation("SELECT  a ,  b\nFROM c") == "a , b FROM c"
 
 
+def test_thoughts_are_in_neither_reading() -> None:
+    assert original_line("<think>\nSELECT 2?\n</think>\nSELECT 1 /* x") == "SELECT 1 "
+    assert original_line("<think>\nSELECT 2?") == "SELECT "
+
+
 def test_the_originals_defects_are_kept_in_its_reading() -> None:
     assert original_line("select 1") == "SELECT select 1"
     assert original_line("```sql\nSELECT 1\n```") == "SELECT ```sql SELECT 1 ```"
@@ -48,7 +53,7 @@ def test_the_first_statement_in_one_line(reply: str, expected: str) -> None:
     ("reply", "expected"),
     [
         ("`name`, `age\n  FROM singer", "SELECT `name`,"),
-        ("```\nname\nFROM singer", "``` name FROM singer"),
+        ("```\nname\nFROM singer", "SELECT name FROM singer"),
         ("```sql\nSELECT a\nFROM `b\nWHERE c", "SELECT a FROM"),
         ("name FROM s WHERE a = 'x\r\ny'", "SELECT name FROM s WHERE a = 'x y'"),
         ("name FROM s WHERE a = 'x\u2028y\x85'", "SELECT name FROM s WHERE a = 'x y '"),

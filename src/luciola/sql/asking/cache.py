@@ -31,24 +31,28 @@ class Kept:
         prompt_tokens: of the prompt once.
         answer_tokens: of all texts.
         counted: False where the tokens are not known.
+        cut: places of the texts that were cut off at their most tokens.
     """
 
     texts: tuple[str, ...]
     prompt_tokens: int
     answer_tokens: int
     counted: bool = True
+    cut: tuple[int, ...] = ()
 
     def first(self, number: int) -> Kept:
         """Only so many texts; the tokens of the others are taken off in proportion."""
         if number >= len(self.texts):
             return self
         share = round(self.answer_tokens * number / len(self.texts))
-        return Kept(self.texts[:number], self.prompt_tokens, share, self.counted)
+        cut = tuple(place for place in self.cut if place < number)
+        return Kept(self.texts[:number], self.prompt_tokens, share, self.counted, cut)
 
     def after(self, number: int) -> Kept:
         """The texts behind the first so many."""
         rest = self.answer_tokens - self.first(number).answer_tokens
-        return Kept(self.texts[number:], self.prompt_tokens, rest, self.counted)
+        cut = tuple(place - number for place in self.cut if place >= number)
+        return Kept(self.texts[number:], self.prompt_tokens, rest, self.counted, cut)
 
     def answers(self, *, cached: bool) -> Answers:
         """The texts as answers to their prompt."""
@@ -58,6 +62,7 @@ class Kept:
             self.answer_tokens,
             cached=cached,
             counted=self.counted,
+            cut=self.cut,
         )
 
     def followed_by(self, other: Kept) -> Kept:
@@ -67,7 +72,13 @@ class Kept:
             max(self.prompt_tokens, other.prompt_tokens),
             self.answer_tokens + other.answer_tokens,
             self.counted and other.counted,
+            self.cut + moved(other.cut, len(self.texts)),
         )
+
+
+def moved(places: tuple[int, ...], by: int) -> tuple[int, ...]:
+    """Places in a list that so many texts were put before."""
+    return tuple(place + by for place in places)
 
 
 def address(model: str, prompt: str, sampling: Sampling) -> str:
@@ -156,7 +167,8 @@ def _entry(line: bytes) -> tuple[str, Kept] | None:
         if not all(isinstance(text, str) for text in texts):
             return None
         tokens = int(row["prompt_tokens"]), int(row["answer_tokens"])
-        return str(row["key"]), Kept(texts, *tokens, counted=bool(row["counted"]))
+        cut = tuple(int(place) for place in row.get("cut", ()))
+        return str(row["key"]), Kept(texts, *tokens, counted=bool(row["counted"]), cut=cut)
     except (ValueError, TypeError, KeyError):  # a UnicodeDecodeError is a ValueError
         return None
 

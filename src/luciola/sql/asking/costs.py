@@ -43,6 +43,7 @@ class Costs:
         prompt_tokens: read now, those of a prompt that was sent twice counted twice.
         answer_tokens: written now.
         money: paid now; 0 without prices.
+        cut: answers that ended only because all their tokens were written, kept ones included.
     """
 
     prompts: int = 0
@@ -53,6 +54,7 @@ class Costs:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     money: float = 0.0
+    cut: int = 0
 
     def __add__(self, other: Costs) -> Costs:
         return Costs(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Costs)))
@@ -82,5 +84,6 @@ def costs_of(answers: Iterable[Answers], prices: Prices | None = None) -> Costs:
             prompt_tokens=now * one.prompt_tokens,
             answer_tokens=0 if one.cached else one.answer_tokens,
             money=prices.of(one) if prices else 0.0,
+            cut=len(one.cut),
         )
     return total

@@ -114,7 +114,8 @@ class Endpoint:
             return kept.first(sampling.answers).answers(cached=True), Reply()
         before = kept or Kept((), 0, 0)
         reply = self._exchange.ask(prompt, sampling, stop, before=len(before.texts))
-        new = Kept(reply.texts, reply.prompt_tokens, reply.answer_tokens, reply.counted)
+        counts = reply.prompt_tokens, reply.answer_tokens, reply.counted
+        new = Kept(reply.texts, *counts, reply.cut)
         if self.cache is not None and new.texts:
             self.cache.keep(key, new)
         return _joined(before, new, reply), reply
@@ -162,6 +163,7 @@ def _joined(before: Kept, new: Kept, reply: Reply) -> Answers:
         error="" if texts else reply.problem,
         requests=reply.requests,
         counted=new.counted,
+        cut=before.followed_by(new).cut,
     )
 
 

@@ -161,7 +161,8 @@ class Exchange:
             reply = read_reply(received.text, chat=server.chat)
             if reply.counted:
                 self.pace.correct(guess, reply.prompt_tokens + reply.answer_tokens)
-            return replace(reply, texts=reply.texts[:wanted])
+            cut = tuple(place for place in reply.cut if place < wanted)
+            return replace(reply, texts=reply.texts[:wanted], cut=cut)
         return received
 
     def _read(self, received: Received) -> Reply:

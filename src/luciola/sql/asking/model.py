@@ -47,6 +47,7 @@ class Answers:
         error: why there are no texts; "" where there are some.
         requests: how often the prompt was sent; each time its tokens are paid for.
         counted: False where the server did not say how many tokens it read and wrote; they are 0.
+        cut: places of the texts that ended only because `max_tokens` were written.
     """
 
     texts: tuple[str, ...]
@@ -56,6 +57,7 @@ class Answers:
     error: str = ""
     requests: int = 1
     counted: bool = True
+    cut: tuple[int, ...] = ()
 
 
 class LanguageModel(Protocol):

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from luciola.sql.asking.cache import moved
 from luciola.sql.asking.model import Sampling
 
 TOO_LONG = re.compile(
@@ -63,6 +64,7 @@ class Reply:
         is_prompts: whether the problem is this prompt's length, and the server is well.
         remedy: what to do if the problem lasts; "" where the server's owner has to look.
         pause_s: how long the server wants to be left alone; None where it does not say.
+        cut: places of the texts that ended only because all tokens were written.
     """
 
     texts: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class Reply:
     is_prompts: bool = False
     remedy: str = ""
     pause_s: float | None = None
+    cut: tuple[int, ...] = ()
 
     def followed_by(self, later: Reply) -> Reply:
         """Both together, with the problem that the later one has."""
@@ -85,6 +88,7 @@ class Reply:
             answer_tokens=self.answer_tokens + later.answer_tokens,
             counted=self.counted and later.counted,
             requests=self.requests + later.requests,
+            cut=self.cut + moved(later.cut, len(self.texts)),
         )
 
 
@@ -118,8 +122,13 @@ def read_reply(text: str, *, chat: bool) -> Reply:
     read = [_text(choice, chat) for choice in choices]
     problems = [(problem, final) for _, problem, final in read if problem]
     problem, is_final = problems[0] if problems else ("", False)
-    texts = tuple(text for text, problem, _ in read if not problem)
-    return replace(whole, texts=texts, problem=problem, is_final=is_final)
+    good = [
+        (text, choice) for (text, wrong, _), choice in zip(read, choices, strict=True) if not wrong
+    ]
+    endings = [_ending(choice) for _, choice in good]
+    unfinished = tuple(place for place, ending in enumerate(endings) if ending == "length")
+    texts = tuple(text for text, _ in good)
+    return replace(whole, texts=texts, problem=problem, is_final=is_final, cut=unfinished)
 
 
 def _usage(content: dict[str, Any]) -> tuple[int, int, bool]:
@@ -147,6 +156,10 @@ def _text(choice: Any, chat: bool) -> tuple[str, str, bool]:
     if ending == "length":
         return "", "used all tokens of the answer before it said anything", True
     return "", "answered with an empty text", False
+
+
+def _ending(choice: Any) -> Any:
+    return choice.get("finish_reason") if isinstance(choice, dict) else None
 
 
 def _joined(content: Any) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from luciola.sql.answer import PROSE, extract_sql
+from luciola.sql.answer import PROSE, begins_in, extract_sql, fenced, without_thoughts
 from luciola.sql.lexer import pieces
 
-BEGINS = re.compile(r"[\s(]*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+BEGINS = re.compile(r"[\s(`*>{]*(?:[\d-]+\.?\s+)?(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
 BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 """Whatever `str.splitlines` takes for the end of a line, with the white space around it."""
 
 
 def original_line(reply: str) -> str:
-    """The reply as the published code writes it: cut at `/*`, SELECT put before it."""
-    line = " ".join(reply.split()).split("/*")[0]
+    """The reply as the published code writes it: cut at `/*`, SELECT put before it.
+
+    Thoughts are taken off before: the published models wrote none.
+    """
+    line = " ".join(without_thoughts(reply).split()).split("/*")[0]
     return line if line.startswith("SELECT") else f"SELECT {line}"
 
 
@@ -36,14 +39,16 @@ def continuation(query: str) -> str:
 def sql_line(reply: str) -> str:
     """The first statement of the reply in one line; SELECT is put before one that goes on from it.
 
-    Fences, comments, what follows a semicolon and prose are left out; strings stay as they are,
+    Thoughts, fences, comments, what follows a semicolon and prose are left out; strings stay,
     but for line breaks in them, which become blanks: a file of predictions has one line for each.
     """
-    text = reply.strip()
+    text = without_thoughts(reply).strip()
+    body = fenced(text)
     sql = extract_sql(text)
-    if not (BEGINS.match(text) or "```" in text or PROSE.match(text)):
-        continued = extract_sql("SELECT " + text.split("/*")[0])
-        sql = continued if _parses(continued) or not BEGINS.match(sql) else sql
+    if not (BEGINS.match(text) or PROSE.match(text) or (body and begins_in(body))):
+        continued = extract_sql(f"SELECT {body.strip() or text}")
+        if not BEGINS.match(sql) or (continued.upper() != "SELECT" and _parses(continued)):
+            sql = continued
     return "".join(_unbroken(sql)).strip()
 
 
