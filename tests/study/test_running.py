@@ -132,6 +132,68 @@ def test_a_changed_database_is_asked_anew(study_of: StudyOf, scripted: Any, zoo:
     assert len(Study(study_of()).unfinished()) == 2
 
 
+def test_what_tables_json_says_decides_results(study_of: StudyOf, scripted: Any, zoo: Path) -> None:
+    run(study_of(), scripted().opened, show=False)
+    file = zoo / "tables.json"
+    file.write_text(file.read_text() + "\n")  # the same content
+    assert Study(study_of()).unfinished() == []
+    (entry,) = json.loads(file.read_text())
+    entry["column_names"][1][1] = "something else"
+    file.write_text(json.dumps([entry]))
+    assert len(Study(study_of()).unfinished()) == 2
+
+
+def test_a_database_of_examples_alone_decides_the_points_that_show_some(
+    study_of: StudyOf, scripted: Any, zoo: Path
+) -> None:
+    """Only the point with examples is asked anew, and MQS_S before it, not the zero-shot ones."""
+    bar = zoo / "database" / "bar" / "bar.sqlite"
+    bar.parent.mkdir()
+    shutil.copy(zoo / "database" / "zoo" / "zoo.sqlite", bar)
+    with (zoo / "pool.jsonl").open("a") as pool:
+        row = {"db_id": "bar", "question": "How many?", "query": "SELECT count(*) FROM animal"}
+        pool.write(json.dumps(row) + "\n")
+    grids = [{"representations": ["CR_P"]}, {**FEW, "selections": ["QTS_S"]}]
+    run(study_of(grids=grids), scripted().opened, show=False)
+    bar.write_bytes(bar.read_bytes() + b"\0" * 4096)
+    assert [point.shots for point in Study(study_of(grids=grids)).unfinished()] == [2]
+
+
+def test_results_of_an_earlier_version_are_told_of_and_made_anew(
+    study_of: StudyOf, scripted: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(study_of(), scripted().opened, show=False)
+    for path in Path(study_of().out, "points").iterdir():
+        row = json.loads(path.read_text())
+        del row["version"]  # as version 1 wrote it, under a key of its own
+        path.with_name(f"old-{path.name}").write_text(json.dumps(row))
+        path.unlink()
+    assert Study(study_of()).outdated() == 2
+    with pytest.raises(ConfigError) as caught:
+        report_only(study_of())
+    assert "2 results are of an earlier version and will be made anew" in str(caught.value.remedy)
+    run(study_of(), scripted().opened, show=True)
+    assert "2 results are of an earlier version" in capsys.readouterr().err
+    assert Study(study_of()).unfinished() == []
+
+
+def test_cut_answers_and_thoughts_are_counted_for_each_point(
+    study_of: StudyOf, scripted: Any
+) -> None:
+    class Thinking(scripted):  # type: ignore[misc]
+        def answer(self, prompts: Any, sampling: Any, progress: Any = None) -> list[Answers]:
+            found = super().answer(prompts, sampling, progress)
+            thinks = replace(found[0], texts=("<think>\nSELECT",), cut=(0,))
+            return [thinks, replace(found[1], cut=(0,)), *found[2:]]
+
+    run(study_of(), Thinking().opened, show=False)
+    found = Study(study_of()).results()
+    assert [(each.cut, each.thoughts, each.failed) for each in found] == [(2, 1, 0)] * 2
+    report = Path(study_of().out, "report.md").read_text()
+    assert "4 questions have an answer that was cut off after 200 tokens" in report
+    assert "2 questions got thoughts without an answer" in report
+
+
 def test_dail_selection_compares_with_the_models_own_first_answers(
     study_of: StudyOf, scripted: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from luciola.config.study import StudyConfig
-from luciola.errors import DataError
+from luciola.errors import DatabaseError, DataError
 from luciola.specialist.study import digest
 from luciola.sql.dail.databases import Databases
 from luciola.sql.dail.same import same_questions
@@ -78,6 +79,26 @@ class Material:
         """The databases that are asked, each with a hash of its file."""
         names = sorted({asked.db_id for asked in self.questions})
         return tuple((name, digest.of_file(self.databases.file(name))) for name in names)
+
+    @cached_property
+    def pool_contents(self) -> tuple[tuple[str, str], ...]:
+        """The databases of examples alone, likewise; "" for one that is not there."""
+        asked = {asked.db_id for asked in self.questions}
+        names = sorted({example.db_id for example in self.pool} - asked)
+        return tuple((name, self._digest(name)) for name in names)
+
+    @cached_property
+    def listed(self) -> str:
+        """A hash of what tables.json says of all these databases; "" without that file."""
+        names = {row.db_id for row in (*self.questions, *self.pool)}
+        found = {name: self.entries[name] for name in sorted(names) if name in self.entries}
+        return digest.of_text(json.dumps(found, sort_keys=True)) if found else ""
+
+    def _digest(self, name: str) -> str:
+        try:
+            return digest.of_file(self.databases.file(name))
+        except (DatabaseError, OSError):
+            return ""
 
 
 def read_material(config: StudyConfig) -> Material:

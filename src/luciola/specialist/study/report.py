@@ -184,6 +184,13 @@ def _facts(
             f"{material.num_in_pool} questions stand in the pool themselves and {done} their own "
             "examples."
         )
+    if cut := sum(result.cut for result in results):
+        facts.append(
+            f"{cut} questions have an answer that was cut off after {config.max_tokens} tokens; "
+            "allow more with max_tokens."
+        )
+    if thoughts := sum(result.thoughts for result in results):
+        facts.append(f"{thoughts} questions got thoughts without an answer and count as wrong.")
     short = [r for r in results if r.examples < r.point.shots]
     if short:
         facts.append(f"In {len(short)} points the context held fewer examples than were asked for.")

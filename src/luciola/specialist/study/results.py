@@ -16,7 +16,7 @@ from luciola.specialist.study.material import Material
 from luciola.sql.official.evaluate import Judged
 from luciola.sql.official.report import interval
 
-VERSION = 1
+VERSION = 2
 """Raised when answers are read or judged otherwise than before."""
 VERDICTS = ("em", "ex", "valid")
 TIMEOUT_S = 5.0
@@ -36,6 +36,8 @@ class Result:
         seconds: per question, of those that were asked in one go; None: all came from the cache.
         cost: of all questions, as if none had come from the cache.
         failed: questions without an answer, which are wrong.
+        cut: questions of which an answer was cut off at its most tokens.
+        thoughts: questions whose answers hold thoughts and no SQL.
     """
 
     point: Point
@@ -47,6 +49,8 @@ class Result:
     seconds: float | None
     cost: float
     failed: int = 0
+    cut: int = 0
+    thoughts: int = 0
 
     def verdicts(self, name: str) -> list[bool | None]:
         """em, ex or valid of each question; None where gold fails or it was not judged."""
@@ -88,6 +92,7 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
         "model": identity,
         "questions": [[q.db_id, q.question, q.query] for q in material.questions],
         "databases": material.contents,
+        "tables": material.listed,
         "metrics": material.metrics,
         "original": config.original,
         "max_tokens": config.max_tokens,
@@ -98,6 +103,7 @@ def key_of(point: Point, config: StudyConfig, material: Material, identity: str)
         decides["timeout"] = config.timeout
     if point.shots:
         decides["pool"] = [[q.db_id, q.question, q.query] for q in material.pool]
+        decides["pool databases"] = material.pool_contents
         decides["similarity"] = [config.similarity, config.threshold, config.cross_domain]
         if material.num_in_pool and not config.allow_self:
             decides["allow_self"] = False  # results from before it could be chosen had it true
@@ -110,6 +116,15 @@ def write_result(path: Path, result: Result) -> None:
     """Keep a result; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(as_json(result), ensure_ascii=False, indent=1) + "\n")
+
+
+def is_outdated(path: Path) -> bool:
+    """Whether a file keeps a result of an earlier version, which is no longer looked for."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(row, dict) and "point" in row and row.get("version", 1) < VERSION
 
 
 def read_result(path: Path) -> Result | None:
@@ -125,6 +140,7 @@ def as_json(result: Result) -> dict[str, Any]:
     """Everything, with shares and intervals, as JSON knows it."""
     pairs = zip(result.judged, result.sqls, strict=True)
     return {
+        "version": VERSION,
         "point": result.point.values,
         "way": result.point.way,
         "count": len(result.judged),
@@ -137,6 +153,8 @@ def as_json(result: Result) -> dict[str, Any]:
         "seconds": result.seconds,
         "cost": result.cost,
         "failed": result.failed,
+        "cut": result.cut,
+        "thoughts": result.thoughts,
         "answers": [_answer(each, sql) for each, sql in pairs],
     }
 
@@ -159,4 +177,6 @@ def _result(row: Mapping[str, Any]) -> Result:
         row["seconds"],
         row["cost"],
         row["failed"],
+        row["cut"],
+        row["thoughts"],
     )

@@ -22,6 +22,7 @@ from luciola.specialist.study.judging import judge, read_replies
 from luciola.specialist.study.models import Opener, check_available, open_model
 from luciola.specialist.study.results import Result, write_result
 from luciola.specialist.study.study import Study
+from luciola.sql.answer import without_thoughts
 from luciola.sql.asking.model import Answers, LanguageModel
 from luciola.sql.dail.organization import Prompt
 
@@ -70,10 +71,10 @@ def report_only(config: StudyConfig) -> str:
     study = Study(config)
     results = study.results()
     if not results:
-        raise ConfigError(
-            f"{study.folder} holds no results of this grid",
-            remedy="Run the same command without --report-only first.",
-        )
+        remedy = "Run the same command without --report-only first."
+        if outdated := study.outdated():
+            remedy += f" {_said_of(outdated)}"
+        raise ConfigError(f"{study.folder} holds no results of this grid", remedy=remedy)
     return write_report(study.folder, config, study.plan, study.material, results)
 
 
@@ -92,11 +93,21 @@ def _ask_all(study: Study, *, show: bool) -> None:
     count, number = len(study.material.questions), 0
     with Progress(len(points) * count, show=show, what="asking") as progress:
         progress.note(f"{study.plan.summary()}; {count} questions; {len(points)} points to ask")
+        if points and (outdated := study.outdated()):
+            progress.note(_said_of(outdated))
         for model in study.config.models:
             own = [point for point in points if point.model == model.label]
             for point, result in _ask_model(study, model, own, progress, number * count):
                 number += 1
                 progress.note(_line(point, result, number, len(points)))
+
+
+def _said_of(outdated: int) -> str:
+    results = "result is" if outdated == 1 else "results are"
+    return (
+        f"{outdated} {results} of an earlier version and will be made anew; answers that are "
+        "kept are judged again, not asked again."
+    )
 
 
 def _ask_model(
@@ -150,7 +161,13 @@ def _result(
         seconds=seconds / new if new else None,
         cost=sum(prices.of(replace(each, cached=False)) for each in answers) if prices else 0.0,
         failed=sum(not each.texts for each in answers),
+        cut=sum(bool(each.cut) for each in answers),
+        thoughts=sum(_only_thinks(each) for each in answers),
     )
+
+
+def _only_thinks(answers: Answers) -> bool:
+    return bool(answers.texts) and not any(without_thoughts(text).strip() for text in answers.texts)
 
 
 def _mean(answers: Sequence[Answers], name: str) -> float | None:
@@ -163,4 +180,6 @@ def _line(point: Point, result: Result, number: int, count: int) -> str:
     words = [f"{name} {share:.1%}" for name, share in shares if share is not None]
     words += [f"{result.prompt_tokens:,.0f} tokens"] if result.prompt_tokens else []
     words += [f"{result.failed} without an answer"] if result.failed else []
+    words += [f"{result.cut} cut off"] if result.cut else []
+    words += [f"{result.thoughts} with thoughts alone"] if result.thoughts else []
     return f"{number}/{count} {point.model} {point.way}: {', '.join(words)}"

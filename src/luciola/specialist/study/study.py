@@ -12,7 +12,7 @@ from luciola.specialist.study.grid import Plan, Point, first_answers_of, plan
 from luciola.specialist.study.material import Material, read_material
 from luciola.specialist.study.models import Opener, Reach, identity, open_model, reach
 from luciola.specialist.study.prompts import Prompts
-from luciola.specialist.study.results import Result, key_of, read_result
+from luciola.specialist.study.results import Result, is_outdated, key_of, read_result
 from luciola.sql.asking.model import Sampling
 from luciola.sql.dail.organization import Prompt
 
@@ -81,6 +81,10 @@ class Study:
     def unfinished(self) -> list[Point]:
         """Points without a result, or with questions that a server failed to answer."""
         return [point for point in self.plan.points if not self._is_finished(point)]
+
+    def outdated(self) -> int:
+        """Results that an earlier version left, which read answers or told points otherwise."""
+        return sum(is_outdated(path) for path in (self.folder / "points").glob("*.json"))
 
     def waiting(self) -> list[StudyModel]:
         """The models of which something must be asked, in the order of the grid."""

@@ -154,7 +154,16 @@ def as_csv(results: Sequence[Result]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     shares = [f"{name}{end}" for name in ("ex", "em", "valid") for end in ("", "_low", "_high")]
-    figures = ("prompt_tokens", "answer_tokens", "examples", "seconds", "cost", "failed")
+    figures = (
+        "prompt_tokens",
+        "answer_tokens",
+        "examples",
+        "seconds",
+        "cost",
+        "failed",
+        "cut",
+        "thoughts",
+    )
     names = list(results[0].point.values)
     writer.writerow([*names, "count", *shares, *figures])
     for result in results:
