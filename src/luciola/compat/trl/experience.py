@@ -116,7 +116,7 @@ def experience(
     mask = sequences.mask
     rewards = rewards.masked_fill(~mask, 0.0)
     if config.whiten_rewards:
-        rewards = whiten(rewards, mask, shift=False)
+        rewards = whiten(rewards, mask, shift=False, everywhere=True)  # as 0.11: padding too
     advantages, returns = gae(
         seen.values, rewards, mask, gamma=config.gamma, lam=config.lam, every_column=True
     )
