@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"config", "models"}
     | {"conversation", "objectives"},  # what a model that was trained with ILQL answers
     "chat": GROUND | {"config", "conversation", "models", "rollout", "runs"},
-    "rewards": GROUND | {"config", "models", "plugins"},
+    "rewards": GROUND | {"config", "models", "plugins", "fingerprints"},
     "training": TRAINING,
     "methods": METHODS,
     "tasks": GROUND | {"models", "runs"},

@@ -115,7 +115,10 @@ def test_an_object_that_raises_is_named_with_the_sample(answered: Make) -> None:
         def score(self, answered: Sequence[Answered]) -> Scored:
             raise ValueError("no table")
 
-    with pytest.raises(RewardError, match="reward Broken raised ValueError: no table, on prompt"):
+    with pytest.raises(
+        RewardError,
+        match=r"reward Broken raised ValueError: no table at .*test_mixture.py:\d+, on prompt",
+    ):
         build_reward(Broken()).score(answered("x"))
 
 

@@ -19,6 +19,9 @@ class OnlineConfig(TrainingConfig):
     """Prompts for evaluation, in the same forms; empty: no evaluation."""
     reward: tuple[str, ...]
     """What scores the answers: FILE.py:function, model:FOLDER, length:…, …; several are summed."""
+    reward_timeout: NotNegative = 0.0
+    """Seconds that a reward may take for the answers of an iteration; then the run ends, and can be
+    resumed. 0: no limit."""
     metric: str = ""
     """A function that scores evaluation answers without being trained on."""
     system: str = ""

@@ -17,6 +17,7 @@ from luciola.methods.job import Job, Result
 from luciola.methods.run_log import RunLog
 from luciola.methods.trainee import average_for
 from luciola.models.precision import Precision
+from luciola.rewards.waiting import is_overdue
 from luciola.runs.folder import RUNS, RunFolder
 from luciola.runs.progress import Progress
 from luciola.runs.trackers import open_trackers
@@ -98,6 +99,7 @@ def carry_out(
             log=RunLog(run, progress, trackers),
             average=average_for(config, job.trainee),
             scaler=scaler_for(job.trainee.precision, world),
+            at_once=is_overdue,
         )
         try:
             outcome = loop.run()

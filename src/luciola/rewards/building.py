@@ -49,6 +49,7 @@ def build_reward(
     device: str | torch.device = "cpu",
     scorers: Callable[[Path], Scorer | None] = lambda path: None,
     trust_remote_code: bool = False,
+    timeout: float = 0.0,
 ) -> Mixture:
     """The reward that a recipe or a caller gives; several are added, each with its weight.
 
@@ -61,6 +62,7 @@ def build_reward(
         scorers: gives the scorer of a reward model that is in memory already, by its folder; None:
             it is loaded.
         trust_remote_code: run Python code that comes with a reward model or classifier.
+        timeout: seconds that a component may take; 0: no limit.
 
     Raises: ConfigError for what is not understood, ModelError for a model that is not there.
     """
@@ -72,7 +74,7 @@ def build_reward(
     for one in written:
         taken = {component.name for component in components}
         components.append(_component(one, place, taken))
-    return Mixture(tuple(components))
+    return Mixture(tuple(components), timeout)
 
 
 def _component(written: Written, place: Place, taken: set[str]) -> Component:

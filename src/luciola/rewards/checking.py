@@ -10,9 +10,11 @@ import math
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from luciola.errors import LuciolaError, RewardError
+from luciola.fingerprints.libraries import is_library_file
 from luciola.plugins import line_in
 from luciola.types import Answered
 
@@ -33,7 +35,7 @@ def checked(name: str, answered: Sequence[Answered], raw: object) -> list[Score]
 
     Raises: RewardError for nothing, a wrong count, what is no number, NaN and infinity.
     """
-    values = _as_list(raw)
+    values = as_list(raw)
     if values is None:
         seen = "nothing (None)" if raw is None else _seen(raw)
         raise RewardError(
@@ -52,7 +54,7 @@ def checked(name: str, answered: Sequence[Answered], raw: object) -> list[Score]
 
 
 def failed(
-    name: str, error: Exception, answered: Sequence[Answered], *, file: str | None = None
+    name: str, error: BaseException, answered: Sequence[Answered], *, file: str | None = None
 ) -> LuciolaError:
     """The error for a part that raised `error` while it scored `answered`.
 
@@ -67,15 +69,33 @@ def failed(
     if isinstance(error, LuciolaError):
         message = f"the reward {name} failed on {about}: {error.message}"
         return RewardError(message, remedy=error.remedy)
-    where = line_in(error, file) if file else None
+    where = (line_in(error, file) if file else None) or own_line(error)
     where = where and where.removeprefix(f"{Path.cwd()}/")
     text = f"{type(error).__name__}: {error}".strip()
     reason = cut(text.splitlines()[0].rstrip(": "), 160)
+    if isinstance(error, SystemExit):
+        return RewardError(
+            f"the reward {name} ended the program ({reason})"
+            + (f" at {where}" if where else "")
+            + f", on {about}",
+            remedy="Raise an exception there, or give a score; a reward must not call sys.exit.",
+        )
     remedy = "Correct it there. An answer that cannot be judged needs a score too, such as 0.0."
     return RewardError(
         f"the reward {name} raised {reason}" + (f" at {where}" if where else "") + f", on {about}",
         remedy=remedy if where else "--debug shows the whole trace.",
     )
+
+
+def own_line(error: BaseException) -> str | None:
+    """`FILE:LINE` of the innermost frame in a person's own code; None where there is none."""
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    own = [place for place in places if not (is_library_file(place[0]) or _is_ours(place[0]))]
+    return f"{own[-1][0]}:{own[-1][1]}" if own else None
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith("<frozen") or Path(file).is_relative_to(Path(__file__).parents[1])
 
 
 def shown(one: Answered) -> str:
@@ -99,10 +119,10 @@ def source_file(thing: Any) -> str | None:
 def _score(name: str, value: object, answered: Sequence[Answered], place: int) -> Score:
     one = answered[place]
     about = f"for answer {place + 1} of {len(answered)} ({shown(one)})"
-    number = _number(value)
+    number = as_number(value)
     if number is not None:
         return _finite(number, name, about)
-    tokens = _as_list(value)
+    tokens = as_list(value)
     if tokens is None:
         raise RewardError(
             f"the reward {name} gave {_seen(value)} {about}, which is no number",
@@ -120,7 +140,7 @@ def _score(name: str, value: object, answered: Sequence[Answered], place: int) -
 def _token_score(name: str, value: object, index: int, one: Answered, about: str) -> float:
     text = f" {cut(repr(one.tokens[index]))}" if index < len(one.tokens) else ""
     about = f"for token {index + 1}{text}, {about}"
-    number = _number(value)
+    number = as_number(value)
     if number is None:
         raise RewardError(
             f"the reward {name} gave {_seen(value)} {about}, which is no number",
@@ -138,7 +158,7 @@ def _finite(number: float, name: str, about: str) -> float:
     )
 
 
-def _number(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """A float from a number, a numpy scalar or a tensor without dimensions; else None."""
     if _has_no_dimensions(value):
         value = value.item()
@@ -150,7 +170,8 @@ def _number(value: Any) -> float | None:
         return math.inf
 
 
-def _as_list(value: Any) -> list[Any] | None:
+def as_list(value: Any) -> list[Any] | None:
+    """The items of a list, a tuple, an array or a tensor; None for anything else."""
     if hasattr(value, "tolist") and not _has_no_dimensions(value):
         value = value.tolist()
     is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)

@@ -97,7 +97,7 @@ class FunctionPart:
         try:
             result = self.function(**given)
             return wait(_awaited(result)) if inspect.isawaitable(result) else result
-        except Exception as error:  # a person's code may raise anything
+        except (Exception, SystemExit) as error:  # a person's code may raise anything
             raise failed(self.name, error, answered, file=self._file) from error
 
     async def _concurrently(self, answered: Sequence[Answered]) -> list[object]:
@@ -108,7 +108,7 @@ class FunctionPart:
                 given = self._given(one)
                 try:
                     return await self.function(**given)
-                except Exception as error:  # as in _call
+                except (Exception, SystemExit) as error:  # as in _call
                     raise failed(self.name, error, [one], file=self._file) from error
 
         calls = [asyncio.ensure_future(call(one)) for one in answered]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from luciola.rewards.background import start
 from luciola.rewards.checking import Score, checked, failed
 from luciola.rewards.component import Component
+from luciola.rewards.person import PersonPart
+from luciola.rewards.waiting import limited, outcome_within, watched
 from luciola.types import Answered, Scored
 
 
@@ -22,6 +24,8 @@ class Mixture:
     """
 
     components: tuple[Component, ...]
+    timeout: float = 0.0
+    """Seconds that a component may take; 0: no limit."""
 
     def score(self, answered: Sequence[Answered]) -> Scored:
         """One score per answer; numbers per token where a component gives these.
@@ -50,13 +54,32 @@ class Mixture:
 
     def _outcomes(self, answered: Sequence[Answered]) -> list[_Outcome]:
         calls = [_call(component, answered) for component in self.components]
-        waits = [component.part.waits for component in self.components]
-        pending = [start(call) if wait else None for call, wait in zip(calls, waits, strict=True)]
-        done = [None if wait else call() for call, wait in zip(calls, waits, strict=True)]
-        return [
-            outcome if outcome is not None else future.result()  # type: ignore[union-attr]
-            for outcome, future in zip(done, pending, strict=True)
-        ]
+        began = time.monotonic()
+        pending = {
+            place: start(calls[place])
+            for place, component in enumerate(self.components)
+            if component.part.waits
+        }
+        done = {
+            place: self._now(calls[place], component, len(answered))
+            for place, component in enumerate(self.components)
+            if place not in pending
+        }
+        for place, future in pending.items():
+            name, gone = self.components[place].name, time.monotonic() - began
+            left = max(self.timeout - gone, 1e-3) if self.timeout else 0.0
+            with watched(name, len(answered)):
+                done[place] = outcome_within(
+                    future.result, name, left, len(answered), said=self.timeout
+                )
+        return [done[place] for place in range(len(calls))]
+
+    def _now(self, call: Callable[[], _Outcome], component: Component, count: int) -> _Outcome:
+        """The outcome of what does not wait; a person may take any time."""
+        if isinstance(component.part, PersonPart):
+            return call()
+        with watched(component.name, count), limited(component.name, self.timeout, count):
+            return call()
 
 
 def weighted_sum(weights: Sequence[float], scores: Sequence[Score], num_tokens: int) -> Score:
@@ -89,7 +112,7 @@ def _call(component: Component, answered: Sequence[Answered]) -> Callable[[], _O
         began = time.perf_counter()
         try:
             raw = component.part.raw(answered)
-        except Exception as error:  # a person's code and a server may raise anything
+        except (Exception, SystemExit) as error:  # a person's code and a server may raise anything
             raise failed(component.name, error, answered) from error
         seconds = time.perf_counter() - began
         if isinstance(raw, Scored):

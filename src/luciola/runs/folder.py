@@ -194,7 +194,7 @@ class RunFolder:
         before = json.loads(path.read_text(encoding="utf-8"))
         for name, digest in given.items():
             if before.get(name, digest) != digest:
-                raise changed(name)
+                raise changed(name, path)
 
     def _empty(self) -> None:
         """Remove what the run wrote; what a person put beside it stays."""
@@ -206,17 +206,19 @@ class RunFolder:
                     entry.unlink(missing_ok=True)
 
 
-def changed(name: str) -> DataError:
+def changed(name: str, record: Path | None = None) -> DataError:
     """The error for a run that would go on with something else than it began with.
 
     Args:
         name: of what has changed: "prompts", "reward my_rewards.py:polite".
+        record: the file of fingerprints, without which nothing is compared.
     """
-    verb = "has" if " " in name else "have"  # "prompts" and "data" are many
-    return DataError(
-        f"the {name} {verb} changed since this run began",
-        remedy=f"Put the old {name.split(' ')[0]} back to go on, or begin again with {FRESH}.",
-    )
+    kind, _, rest = name.partition(" ")
+    remedy = f"Put the old {kind} back to go on, or begin again with {FRESH}."
+    if rest and record is not None:  # data are compared by the method as well
+        remedy += f" If the change does not matter to this run, remove {record} and go on."
+    verb = "has" if rest else "have"  # "prompts" and "data" are many
+    return DataError(f"the {name} {verb} changed since this run began", remedy=remedy)
 
 
 def _listed(names: list[str], most: int = 8) -> str:

@@ -10,7 +10,15 @@ from pathlib import PurePath
 from typing import Any
 
 Recipe = Mapping[str, Any]
-FREE = ("out", "track", "keep", "check_pairs", "max_failing_pairs", "pair_timeout")
+FREE = (
+    "out",
+    "track",
+    "keep",
+    "check_pairs",
+    "max_failing_pairs",
+    "pair_timeout",
+    "reward_timeout",
+)
 """Settings that may differ without making another run; the examples are compared separately."""
 
 

@@ -17,14 +17,18 @@ class Interrupt:
 
     Args:
         note: told so, for people: a long evaluation may follow the step.
+        at_once: whether the step may never end, so that the first time means now as well.
     """
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, note: Callable[[str], None], at_once: Callable[[], bool] = lambda: False
+    ) -> None:
         self.asked = False
+        self._at_once = at_once
         self._note = note
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:  # the second time means now
+        if self.asked or self._at_once():  # the second time means now
             raise KeyboardInterrupt
         self.asked = True
         # Not here: the signal may have stopped the main thread in the middle of printing.
@@ -32,13 +36,16 @@ class Interrupt:
 
 
 @contextmanager
-def interruptible(note: Callable[[str], None]) -> Iterator[Interrupt]:
+def interruptible(
+    note: Callable[[str], None], at_once: Callable[[], bool] = lambda: False
+) -> Iterator[Interrupt]:
     """Within it Ctrl-C and SIGTERM only set `asked`; a second one stops at once.
 
     Args:
         note: shows a line to a person.
+        at_once: see `Interrupt`.
     """
-    interrupt = Interrupt(note)
+    interrupt = Interrupt(note, at_once)
     if threading.current_thread() is not threading.main_thread():
         yield interrupt  # signals reach the main thread only
         return

@@ -86,6 +86,7 @@ class Loop(Generic[B]):
         average: running average of the weights, or None.
         scaler: of the loss, where products are float16; else None.
         after_step: called after each step with its number (tests stop a run here).
+        at_once: whether Ctrl-C should not wait for the end of the step.
     """
 
     method: Method[B]
@@ -99,6 +100,7 @@ class Loop(Generic[B]):
     average: Average | None = None
     scaler: torch.amp.GradScaler | None = None
     after_step: Callable[[int], None] | None = None
+    at_once: Callable[[], bool] = lambda: False
     counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
@@ -109,7 +111,7 @@ class Loop(Generic[B]):
     def run(self) -> Outcome:
         """Train to the end, from the newest checkpoint where there is one."""
         self._resume()
-        with interruptible(self.log.note) as interrupt:
+        with interruptible(self.log.note, self.at_once) as interrupt:
             return Outcome(self._steps(interrupt), self.counters)
 
     def _steps(self, interrupt: Interrupt) -> str:

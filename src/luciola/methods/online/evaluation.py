@@ -10,6 +10,7 @@ from luciola.errors import ConfigError
 from luciola.methods.online.experience import Rollout
 from luciola.methods.online.prompts import Prompt
 from luciola.methods.online.sampling import Asked, Rollouts
+from luciola.rewards.checking import as_list, as_number, own_line
 from luciola.rollout.text import read
 from luciola.seeds import seed
 from luciola.training.world import World
@@ -71,7 +72,7 @@ def metric_columns(
 ) -> dict[str, list[float]]:
     """What a metric says of each answer; it takes any of samples, prompts, outputs by name.
 
-    Raises: ConfigError if it gives another number of values.
+    Raises: ConfigError if it raises, or gives another number of values or what is no number.
     """
     import inspect
 
@@ -84,12 +85,33 @@ def metric_columns(
     parameters = inspect.signature(metric).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     given = {k: v for k, v in known.items() if k in parameters or (takes_any and k != "answers")}
-    result = metric(**given) if given else metric(list(samples))
+    try:
+        result = metric(**given) if given else metric(list(samples))
+    except (Exception, SystemExit) as error:  # a person's code may raise anything
+        where = own_line(error)
+        raised = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
+        raise ConfigError(
+            f"the metric {name} raised {raised}" + (f" at {where}" if where else ""),
+            remedy="Correct it there. The last checkpoint is kept.",
+        ) from error
     columns = result if isinstance(result, Mapping) else {name: result}
-    made = {str(key): [float(value) for value in column] for key, column in columns.items()}
-    for key, column in made.items():
-        if len(column) != len(samples):
+    return {str(key): _column(str(key), column, len(samples)) for key, column in columns.items()}
+
+
+def _column(name: str, column: Any, count: int) -> list[float]:
+    """A metric's values as floats; NaN is one: it says that nothing is known of an answer."""
+    values = as_list(column)
+    if values is None:
+        raise ConfigError(
+            f"the metric {name} gave {type(column).__name__} {column!r:.60}, not a list of numbers",
+            remedy="Return one number per answer, or a mapping from names to such lists.",
+        )
+    if len(values) != count:
+        raise ConfigError(f"the metric {name} gave {len(values)} values for {count} answers")
+    for place, value in enumerate(values):
+        if as_number(value) is None:
             raise ConfigError(
-                f"the metric {key} gave {len(column)} values for {len(samples)} answers"
+                f"the metric {name} gave {type(value).__name__} {value!r:.60} for answer "
+                f"{place + 1}, which is no number"
             )
-    return made
+    return [float(value) for value in values]

@@ -99,7 +99,13 @@ def reward_for(config: Config, world: World, given: Any, roles: ActorCritic) -> 
         )
 
     spec: Any = config.reward if given is None else given
-    return build_reward(spec, device=world.device, scorers=shared, trust_remote_code=trusted)
+    return build_reward(
+        spec,
+        device=world.device,
+        scorers=shared,
+        trust_remote_code=trusted,
+        timeout=config.reward_timeout,
+    )
 
 
 def controller_for(config: Config) -> FixedKl | AdaptiveKl:
