@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conversation": GROUND,
     "runs": GROUND,
     "sql": GROUND | {"data"},  # questions are rows of files
-    "data": GROUND | {"conversation", "config"},
+    "data": GROUND | {"conversation", "config", "runs"},  # where rows are written
     "models": GROUND
     | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders
     | {"plugins"},  # a function may make the model
@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rollout": GROUND
     | {"config", "models"}
     | {"conversation", "objectives"},  # what a model that was trained with ILQL answers
-    "chat": GROUND | {"config", "conversation", "models", "rollout", "runs"},
+    "chat": GROUND | {"config", "conversation", "data", "models", "rollout", "runs"},
     "rewards": GROUND | {"config", "models", "plugins", "fingerprints"},
     "training": TRAINING,
     "methods": METHODS,

@@ -84,4 +84,6 @@ def test_answers_never_replace_a_file(echo: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is there already"):
         answer_file(echo, prompts, tmp_path / "in.jsonl", ChatSettings())
     with pytest.raises(StorageError, match="cannot be written"):
-        answer_file(echo, prompts, tmp_path / "no" / "out.jsonl", ChatSettings())
+        answer_file(echo, prompts, tmp_path / "in.jsonl" / "out.jsonl", ChatSettings())
+    answer_file(echo, prompts, tmp_path / "new" / "out.jsonl", ChatSettings())
+    assert len((tmp_path / "new" / "out.jsonl").read_text().splitlines()) == 1

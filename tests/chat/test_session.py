@@ -151,3 +151,24 @@ def test_an_unknown_command_is_told_with_what_was_meant(
         do(session, line)
     assert meant in str(caught.value)
     assert f"/{line}" in str(caught.value)
+
+
+def test_saving_replaces_what_this_conversation_continues_and_nothing_else(
+    session: Session, tmp_path: Path
+) -> None:
+    """Saved, gone on with, saved again: nothing is lost. Another conversation stays."""
+    file = tmp_path / "chat.jsonl"
+    session.ask("one")
+    do(session, f"/save {file}")
+    session.ask("two")
+    do(session, f"/save {file}")
+    saved = file.read_text()
+    assert "two" in saved
+    do(session, "/reset")
+    session.ask("another")
+    with pytest.raises(ConfigError, match="is there already") as caught:
+        do(session, f"/save {file}")
+    assert "/save FILE --overwrite" in str(caught.value)
+    assert file.read_text() == saved
+    do(session, f"/save {file} --overwrite")
+    assert "another" in file.read_text()

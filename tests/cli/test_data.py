@@ -152,7 +152,7 @@ def test_convert_writes_messages_and_never_over_a_file_unasked(
     assert [turn["content"] for turn in row["messages"]] == ["q", "a"]
     status, _, err = run(capsys, "convert", file, out, "--skip-broken")
     assert status == 2
-    assert "exists already" in err
+    assert "is there already" in err
     assert run(capsys, "convert", file, out, "--skip-broken", "--force")[0] == 0
 
 

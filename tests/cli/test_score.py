@@ -70,7 +70,7 @@ def test_a_file_of_chats_is_scored(
     data = write(tmp_path / "chats.jsonl", [{"messages": turns}])
     (expected,) = Scorer.load(reward, "cpu").score(["ask 1"], ["no! 1"])
     output = printed(capsys, str(reward), data)
-    assert f"1 answers: mean {expected:.4f}" in output
+    assert f"1 answer: mean {expected:.4f}" in output
     assert "comparisons" not in output
 
 

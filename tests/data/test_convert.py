@@ -11,7 +11,8 @@ from luciola.conversation.turns import single_turns
 from luciola.data.convert import to_messages, write_messages
 from luciola.data.readers import read
 from luciola.data.summary import summary
-from luciola.errors import DataError, StorageError
+from luciola.errors import ConfigError, DataError, StorageError
+from luciola.runs.outputs import check_output
 from luciola.types import Completion, Conversation, Message, Origin, Text
 
 TALK = (
@@ -48,14 +49,18 @@ def test_a_row_that_cannot_become_messages_leaves_the_old_file_as_it_was(tmp_pat
     out = tmp_path / "out.jsonl"
     out.write_text("old")
     with pytest.raises(DataError, match=r"a\.txt:4: plain text has no turns"):
-        write_messages([Conversation(TALK), Text("t", Origin("a.txt", 4))], out)
+        write_messages(
+            [Conversation(TALK), Text("t", Origin("a.txt", 4))], check_output(out, overwrite=True)
+        )
+    with pytest.raises(ConfigError, match="is there already"):
+        write_messages([Conversation(TALK)], out)
     assert out.read_text() == "old"
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"none/out\.jsonl cannot be written: No such file"):
-        write_messages([Conversation(TALK)], tmp_path / "none" / "out.jsonl")
+def test_a_folder_that_does_not_exist_is_made(tmp_path: Path) -> None:
+    assert write_messages([Conversation(TALK)], tmp_path / "none" / "out.jsonl") == 1
+    assert (tmp_path / "none" / "out.jsonl").is_file()
 
 
 def test_a_read_only_disk_is_named_though_nothing_can_be_removed_there(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from luciola.demo import database_path
+from luciola.demo import check_demo_folder, database_path
 from luciola.demo.database import build, is_current
-from luciola.errors import StorageError
+from luciola.errors import ConfigError, StorageError
 
 
 def dump(path: Path) -> list[str]:
@@ -134,3 +134,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match=r"could not be written to .*file/coffee\.db"):
         build(tmp_path / "file" / "coffee.db")
+
+
+def test_the_demo_writes_into_new_folders_and_its_own(tmp_path: Path) -> None:
+    check_demo_folder(tmp_path / "new")
+    database_path(tmp_path / "new")
+    check_demo_folder(tmp_path / "new")
+    (tmp_path / "before.jsonl").write_text("mine")
+    with pytest.raises(ConfigError, match="is not empty and holds no demo"):
+        check_demo_folder(tmp_path)

@@ -239,3 +239,21 @@ def test_numbers_beyond_float16_are_refused(saved: Path, tmp_path: Path) -> None
     model.save_pretrained(saved)
     with pytest.raises(ModelError, match=r"down_proj\.weight holds numbers that float16 cannot"):
         export_gguf(saved, tmp_path / "m.gguf")
+
+
+def test_any_name_of_the_file_will_do(saved: Path, tmp_path: Path) -> None:
+    """transformers cannot read a file whose model is called exactly "mistral"; a folder is told."""
+    for name in ("mistral.gguf", "llama.gguf", "my model.gguf", "no-ending", "a.v2", "x.Modelfile"):
+        done = export_gguf(saved, tmp_path / "new" / name)
+        assert done.file.is_file()
+        assert done.modelfile.name == f"{name.removesuffix('.gguf')}.Modelfile"
+        assert f"FROM ./{name}" in done.modelfile.read_text()
+    with pytest.raises(StorageError, match="is a folder"):
+        export_gguf(saved, tmp_path / "new")
+
+
+def test_the_model_itself_is_never_overwritten(saved: Path) -> None:
+    before = (saved / "config.json").read_bytes()
+    with pytest.raises(ConfigError, match="is one of the files read"):
+        export_gguf(saved, saved / "config.json", overwrite=True)
+    assert (saved / "config.json").read_bytes() == before

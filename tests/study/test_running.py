@@ -313,7 +313,7 @@ def test_a_folder_with_something_else_is_left_alone(study_of: StudyOf, scripted:
     config = study_of()
     Path(config.out).mkdir()
     Path(config.out, "thesis.txt").write_text("precious")
-    with pytest.raises(ConfigError, match="something else than a study"):
+    with pytest.raises(ConfigError, match="something other than a study"):
         run(config, scripted().opened, show=False)
 
 
@@ -426,3 +426,16 @@ def test_a_tokenizer_that_is_not_there_is_found_before_the_first_point(
     with pytest.raises(LuciolaError, match="there is no tokenizer: no file gone"):
         run(study_of(models=models), model.opened, show=False)
     assert model.asked == []
+
+
+def test_the_grid_that_was_given_stays_as_it_is(study_of: StudyOf, scripted: Any) -> None:
+    """`sql ablate study/grid.yaml out=study`: a grid alone does not make the folder a study."""
+    config = study_of()
+    grid = Path(config.out, "grid.yaml")
+    grid.parent.mkdir()
+    grid.write_text("# my comments\n")
+    with pytest.raises(ConfigError, match="something other than a study"):
+        run(config, scripted().opened, show=False)
+    (grid.parent / "points").mkdir()
+    run(config, scripted().opened, show=False, source=grid)
+    assert grid.read_text() == "# my comments\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 from luciola.chat.reply import Reply, Tell
 from luciola.chat.session import Session
 from luciola.chat.settings import changed, listing
+from luciola.data.summary import counted
 from luciola.errors import ConfigError
 
 
@@ -23,6 +24,7 @@ class Outcome:
     is_over: bool = False
 
 
+OVERWRITE = " --overwrite"
 BEFORE_SETTING = re.compile(r"\s+(?=[A-Za-z_]+=)")
 """Between two settings on a line, whose values may hold spaces."""
 Run = Callable[[Session, str, Tell], Outcome]
@@ -76,19 +78,20 @@ def _system(session: Session, argument: str, tell: Tell) -> Outcome:
 def _reset(session: Session, argument: str, tell: Tell) -> Outcome:
     count = len(session.turns)
     session.reset()
-    return Outcome(f"forgot {count} turns")
+    return Outcome(f"forgot {counted(count, 'turn')}")
 
 
 def _save(session: Session, argument: str, tell: Tell) -> Outcome:
-    path = _path(argument, "/save")
-    session.save(path)
-    return Outcome(f"saved {len(session.turns)} turns to {path}")
+    name = argument.removesuffix(OVERWRITE).rstrip()
+    path = _path(name, "/save")
+    session.save(path, overwrite=name != argument)
+    return Outcome(f"saved {counted(len(session.turns), 'turn')} to {path}")
 
 
 def _load(session: Session, argument: str, tell: Tell) -> Outcome:
     path = _path(argument, "/load")
     session.load(path)
-    return Outcome(f"{len(session.turns)} turns from {path}")
+    return Outcome(f"{counted(len(session.turns), 'turn')} from {path}")
 
 
 def _path(argument: str, command: str) -> Path:
@@ -121,7 +124,7 @@ COMMANDS = {
     "/system": Command("[TEXT]", "Show or set the system message; - removes it.", _system),
     "/history": Command("", "Show what was said.", _history),
     "/reset": Command("", "Forget what was said.", _reset),
-    "/save": Command("FILE", "Write the conversation to a file.", _save),
+    "/save": Command("FILE [--overwrite]", "Write the conversation to a file.", _save),
     "/load": Command("FILE", "Go on with a saved conversation.", _load),
     "/help": Command("", "Show this.", _help),
     "/quit": Command("", "End; so does Ctrl-D.", _quit),

@@ -16,7 +16,9 @@ from typing import Any
 from luciola.chat.reply import Answers, Reply
 from luciola.chat.session import parse_line, parse_messages, read_text
 from luciola.chat.settings import ChatSettings
-from luciola.errors import ConfigError, DataError, StorageError
+from luciola.data.summary import counted
+from luciola.errors import DataError
+from luciola.runs.outputs import Output, check_output
 from luciola.types import Message
 
 CHUNK = 64
@@ -41,11 +43,12 @@ class Summary:
 
     def __str__(self) -> str:
         names = {"length": "cut off at max_new_tokens", "failed": "without an answer"}
-        counted = sum(self.finishes.values())
+        count = sum(self.finishes.values())
         parts = [f"{self.finishes[n]:,} {text}" for n, text in names.items() if self.finishes[n]]
         speed = self.tokens / self.seconds if self.seconds else 0.0
         remarks = f" ({', '.join(parts)})" if parts else ""
-        return f"{counted:,} answers{remarks}, {self.tokens:,} tokens, {speed:,.1f} tokens/s"
+        answers, tokens = counted(count, "answer"), counted(self.tokens, "token")
+        return f"{answers}{remarks}, {tokens}, {speed:,.1f} tokens/s"
 
 
 def read_prompts(path: Path, system: str = "") -> list[Prompt]:
@@ -92,7 +95,7 @@ def _prompt(row: Any, system: str, path: Path, line: int) -> Prompt:
 def answer_file(
     model: Answers,
     prompts: Sequence[Prompt],
-    out: Path,
+    out: Output | Path,
     settings: ChatSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
@@ -100,25 +103,18 @@ def answer_file(
 
     Raises: ConfigError if the file is there already; StorageError if it cannot be written.
     """
+    output = out if isinstance(out, Output) else check_output(out)
     finishes: Counter[str] = Counter()
     tokens, seconds = 0, 0.0
-    try:
-        with out.open("x", encoding="utf-8") as file:
-            for start, replies in _answered(model, prompts, settings):
-                for prompt, reply in zip(prompts[start:], replies, strict=False):
-                    file.write(json.dumps(_row(prompt, reply), ensure_ascii=False) + "\n")
-                file.flush()
-                finishes.update(reply.finish for reply in replies)
-                tokens += sum(reply.tokens for reply in replies)
-                seconds += max(reply.seconds for reply in replies)
-                if progress is not None:
-                    progress(start + len(replies), len(prompts))
-    except FileExistsError:
-        raise ConfigError(
-            f"{out} is there already", remedy="Name another file with --out, or remove it."
-        ) from None
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written ({error.strerror})") from error
+    with output.growing() as write:
+        for start, replies in _answered(model, prompts, settings):
+            rows = [_row(*pair) for pair in zip(prompts[start:], replies, strict=False)]
+            write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+            finishes.update(reply.finish for reply in replies)
+            tokens += sum(reply.tokens for reply in replies)
+            seconds += max(reply.seconds for reply in replies)
+            if progress is not None:
+                progress(start + len(replies), len(prompts))
     return Summary(
         {name: finishes[name] for name in (*finishes, "length", "failed")}, tokens, seconds
     )

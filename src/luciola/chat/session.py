@@ -11,7 +11,7 @@ from typing import Any
 from luciola.chat.reply import Answers, Reply, Tell
 from luciola.chat.settings import ChatSettings, seed_of
 from luciola.errors import ConfigError, DataError
-from luciola.runs.atomic import write_atomically
+from luciola.runs.outputs import check_output
 from luciola.types import Message
 
 ROLES = ("system", "user", "assistant", "tool")
@@ -83,13 +83,30 @@ class Session:
         self.turns.clear()
         self.answered = 0
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, overwrite: bool = False) -> None:
         """One line of JSON, as `luciola train` and `luciola data` read it.
 
-        Raises: StorageError if it cannot be written.
+        A file with the beginning of this conversation is replaced: nothing of it is lost.
+
+        Args:
+            overwrite: replace whatever else is there.
+
+        Raises: ConfigError if the file holds something else; StorageError if it cannot be written.
         """
-        turns = [{"role": turn.role, "content": turn.content} for turn in self.messages]
-        write_atomically(path, json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
+        flag = "/save FILE --overwrite"
+        output = check_output(path, overwrite=overwrite, replaces=self._continues, flag=flag)
+        row = {"messages": _as_turns(self.messages)}
+        output.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def _continues(self, path: Path) -> bool:
+        """Whether a file holds nothing but the beginning of this conversation."""
+        try:
+            row = json.loads(read_text(path))
+        except (ValueError, DataError):
+            return False
+        own = _as_turns(self.messages)
+        saved = row.get("messages") if isinstance(row, dict) and len(row) == 1 else None
+        return isinstance(saved, list) and saved == own[: len(saved)]
 
     def load(self, path: Path) -> None:
         """Go on with a saved conversation in the place of this one.
@@ -107,6 +124,10 @@ class Session:
         has_system = messages[0].role == "system"
         self.system = messages[0].content if has_system else ""
         self.turns = list(messages[1:] if has_system else messages)
+
+
+def _as_turns(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 def read_text(path: Path) -> str:

@@ -28,7 +28,8 @@ def ablate(
     from luciola.config.load import load
     from luciola.specialist.study.trained import as_trained
 
-    config = as_trained(load(StudyConfig, *split_words(words or [])))
+    path, overrides = split_words(words or [])
+    config = as_trained(load(StudyConfig, path, overrides))
     if dry_run:
         from luciola.specialist.study.forecast import forecast
 
@@ -37,4 +38,4 @@ def ablate(
     from luciola.specialist.study.running import report_only as rewrite
     from luciola.specialist.study.running import run
 
-    typer.echo(rewrite(config) if report_only else run(config))
+    typer.echo(rewrite(config) if report_only else run(config, source=path))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luciola.cli.flags import Device
+from luciola.cli.flags import Device, Overwrite
 from luciola.errors import ConfigError
+from luciola.runs.outputs import DATABASES, Input, Output, check_different, check_output
 
 if TYPE_CHECKING:
     from luciola.sql.asking.model import Answers, LanguageModel, Sampling
@@ -100,16 +101,18 @@ def answer(
     ] = False,
     json_file: Annotated[str, typer.Option("--json", help="Report with all answers.")] = "",
     cache: Annotated[
-        str, typer.Option("--cache", help="Keep answers here; OUT.answers.jsonl.")
+        str, typer.Option("--cache", help="Keep answers here; else OUT.answers.jsonl.")
     ] = "",
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep and take none.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Let a model answer prompts of `luciola sql prompts`: one SQL a line, in their order.
 
     luciola sql answer --prompts prompts.jsonl --model smollm2-135m --out predictions.sql
+
+    The same command goes on where it stopped, and replaces what it wrote itself.
     """
     from luciola.cli.answers import decided, read_prompts, report, told
-    from luciola.cli.output import check_places, write_whole
     from luciola.sql.asking.costs import Prices
     from luciola.sql.asking.model import Sampling
 
@@ -124,9 +127,15 @@ def answer(
         votes=votes,
         databases=databases,
     )
-    check_places(out, json_file, cache)
+    output, json_output, place = _outputs(
+        out,
+        json_file,
+        cache,
+        (prompts, (databases, DATABASES), model, adapter),
+        no_cache=no_cache,
+        overwrite=overwrite,
+    )
     rows = read_prompts(prompts, databases if votes > 1 else "")
-    place = None if no_cache else Path(cache or f"{out}.answers.jsonl")
     heat = float(votes > 1) if temperature is None else temperature
     asked: LanguageModel
     goes_on = completions
@@ -163,12 +172,45 @@ def answer(
         answers = _answered(asked, [row.prompt for row in rows], sampling)
     seconds = time.perf_counter() - began
     chosen = decided(rows, answers, databases, original=original, timeout_s=timeout)
-    write_whole(out, "".join(one.sql + "\n" for one in chosen))
+    output.write("".join(one.sql + "\n" for one in chosen))
     prices = Prices(price_in, price_out)
-    if json_file:
-        report(json_file, asked.name, sampling, rows, answers, chosen, prices, seconds)
+    if json_output:
+        report(json_output, asked.name, sampling, rows, answers, chosen, prices, seconds)
+    on_stderr = output.is_stdout or bool(json_output and json_output.is_stdout)
     for line in told(out, answers, chosen, prices, seconds, max_tokens=max_tokens):
-        typer.echo(line)
+        typer.echo(line, err=on_stderr)
+
+
+def _outputs(
+    out: str,
+    json_file: str,
+    cache: str,
+    read: Sequence[Input],
+    *,
+    no_cache: bool,
+    overwrite: bool,
+) -> tuple[Output, Output | None, Path | None]:
+    """Where the lines, the report and the kept answers go.
+
+    What this command wrote to the first two before is replaced; the third is added to. A stream
+    has no cache of its own.
+
+    Raises: ConfigError for a file that is read, or that is there and not as it was written.
+    """
+    from luciola.sql.asking.cache import check_cache
+
+    output = check_output(out, inputs=read, overwrite=overwrite, signed=True)
+    report_to = None
+    if json_file:
+        report_to = check_output(json_file, inputs=read, overwrite=overwrite, signed=True)
+    if no_cache or (output.is_stream and not cache):
+        check_different((output, report_to))
+        return output, report_to, None
+    place = Path(cache or f"{out}.answers.jsonl").expanduser()
+    kept = check_output(place, inputs=read, replaces=lambda _: True, needs_file=True)
+    check_different((output, report_to, kept))
+    check_cache(place)
+    return output, report_to, place
 
 
 def _check_one_model(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from luciola.errors import DataError, LuciolaError
 
 if TYPE_CHECKING:
+    from luciola.runs.outputs import Output
     from luciola.sql.asking.costs import Prices
     from luciola.sql.asking.model import Answers, Sampling
     from luciola.sql.dail.voting import Vote
@@ -98,7 +99,7 @@ def one_line(sql: str) -> str:
 
 
 def report(
-    path: str,
+    out: Output,
     model: str,
     sampling: Sampling,
     rows: Sequence[Asked],
@@ -108,7 +109,6 @@ def report(
     seconds: float,
 ) -> None:
     """Write everything as JSON: a summary, and each prompt's answers."""
-    from luciola.cli.output import write_whole
     from luciola.sql.asking.costs import costs_of
 
     summary: dict[str, Any] = {"model": model, "seconds": round(seconds, 3)}
@@ -129,7 +129,7 @@ def report(
         for row, one, vote in zip(rows, answers, chosen, strict=True)
     ]
     content = {"summary": summary, "examples": examples}
-    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    out.write(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def told(
@@ -142,9 +142,10 @@ def told(
     max_tokens: int,
 ) -> Iterator[str]:
     """What came of it, in words."""
+    from luciola.data.summary import counted
     from luciola.sql.asking.costs import costs_of
 
-    yield f"{len(chosen)} lines in {out}"
+    yield f"{counted(len(chosen), 'line')} in {out}"
     yield f"{costs_of(answers, prices)}, {seconds:.1f} s"
     if any(vote.asked > 1 for vote in chosen):
         share = sum(vote.votes / vote.asked for vote in chosen) / len(chosen)

@@ -13,8 +13,11 @@ import typer
 
 from luciola.chat.settings import ChatSettings, changed
 from luciola.cli.early import check_model
+from luciola.cli.flags import Overwrite
 from luciola.cli.settings import recipe_command
+from luciola.data.summary import counted
 from luciola.errors import ConfigError, LuciolaError
+from luciola.runs.outputs import check_output
 
 if TYPE_CHECKING:
     from luciola.chat.reply import Reply
@@ -49,6 +52,7 @@ def chat(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run Python code of the model.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Talk to a model: luciola chat MODEL, or luciola chat MODEL "a question" temperature=0."""
     question, given = sort_words(words or [])
@@ -58,20 +62,23 @@ def chat(
             "--file and --out go together, without a question",
             remedy="luciola chat MODEL --file prompts.jsonl --out answers.jsonl",
         )
+    read = (file, model, adapter, template)
+    output = check_output(out, inputs=read, overwrite=overwrite) if out else None
     check_model(model)
+    from luciola.chat.files import read_prompts
     from luciola.chat.session import Session
 
-    prompts = _prompts(file, out, system)
+    prompts = read_prompts(Path(file), system) if file else []
     from luciola.chat.loading import Wanted, load_chat
 
     wanted = Wanted(model, adapter, four_bit, device, template, plain, trust_remote_code)
     loaded, own = load_chat(wanted)
     settings = changed(own, given)
     loaded.check(settings)
-    if prompts:
+    if output:
         from luciola.chat.files import answer_file
 
-        note(str(answer_file(loaded, prompts, Path(out), settings, progress_on_stderr())))
+        note(str(answer_file(loaded, prompts, output, settings, progress_on_stderr())))
         return
     session = Session(loaded, settings, system)
     if question is not None:
@@ -88,17 +95,6 @@ def sort_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     if others and not question.strip():
         raise ConfigError("the question is empty", remedy='luciola chat MODEL "a question"')
     return (question if others else None), settings
-
-
-def _prompts(file: str, out: str, system: str) -> list:  # type: ignore[type-arg]
-    """The prompts of a file; refused before anything heavy is loaded."""
-    from luciola.chat.files import read_prompts
-
-    if file and Path(out).exists():
-        raise ConfigError(
-            f"{out} is there already", remedy="Name another file with --out, or remove it."
-        )
-    return read_prompts(Path(file), system) if file else []
 
 
 def ask_once(session: Session, question: str) -> None:
@@ -202,10 +198,13 @@ def note(text: str) -> None:
 def report(reply: Reply) -> None:
     """How long the answer took, why it ended, and what of the conversation it did not see."""
     if reply.left_out:
-        note(f"(the context is full: the oldest {reply.left_out} turns were not seen)")
+        oldest = counted(reply.left_out, "oldest turn")
+        was = "was" if reply.left_out == 1 else "were"
+        note(f"(the context is full: the {oldest} {was} not seen)")
     why = {"length": ", cut off: max_new_tokens or the context", "interrupted": ", interrupted"}
     first = f", first after {reply.first:.1f} s" if reply.first else ""
-    note(f"({reply.tokens} tokens, {reply.speed:.1f} tokens/s{first}{why.get(reply.finish, '')})")
+    ending = f"{first}{why.get(reply.finish, '')}"
+    note(f"({counted(reply.tokens, 'token')}, {reply.speed:.1f} tokens/s{ending})")
 
 
 def progress_on_stderr() -> Callable[[int, int], None]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from luciola.cli.errors import Ended
+from luciola.cli.flags import Overwrite
 
 
 def check(
@@ -27,6 +28,7 @@ def check(
         int, typer.Option("--shown", min=0, help="Findings of each kind that are shown.")
     ] = 5,
     json_file: Annotated[str, typer.Option("--json", help="Write every finding here.")] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Run gold against gold, and look for what is missing, empty, broken or not as published.
 
@@ -34,11 +36,14 @@ def check(
 
     The exit status is 1 where something is broken.
     """
-    from luciola.cli.output import check_places, write_whole
+    from luciola.runs.outputs import DATABASES, check_output
     from luciola.sql.checks.check import check_dataset
     from luciola.sql.checks.report import report, text
 
-    check_places(json_file)
+    read = (folder, (databases, DATABASES), tables)
+    out = None
+    if json_file:
+        out = check_output(json_file, inputs=read, overwrite=overwrite, signed=True)
     checked = check_dataset(
         folder,
         databases=databases,
@@ -47,9 +52,9 @@ def check(
         workers=min(8, max(2, os.cpu_count() or 1)),
         progress=_progress,
     )
-    if json_file:
-        write_whole(json_file, json.dumps(report(checked), indent=1, ensure_ascii=False) + "\n")
-    typer.echo(text(checked, shown=shown))
+    if out:
+        out.write(json.dumps(report(checked), indent=1, ensure_ascii=False) + "\n")
+    typer.echo(text(checked, shown=shown), err=bool(out and out.is_stdout))
     if checked.is_broken:
         raise Ended(1)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from luciola.cli.settings import recipe_command
 from luciola.errors import ConfigError, DataError
+from luciola.runs.outputs import check_output
 
 if TYPE_CHECKING:
     from luciola.conversation.render import Renderer
@@ -99,18 +99,22 @@ def check(file: File, words: Words = None) -> None:
 @app.command(short_help="Write the rows of any format as messages JSONL.")
 def convert(
     file: File,
-    out: Annotated[Path, typer.Argument(help="JSONL file to write.")],
+    out: Annotated[str, typer.Argument(help="JSONL file to write.")],
     single_turns: Annotated[
         bool, typer.Option("--single-turns", help="One conversation per answer.")
     ] = False,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave out rows that cannot be used.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite OUT.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite", "--force", help="Replace OUT if it is there; never FILE itself."
+        ),
+    ] = False,
 ) -> None:
     """Write the rows as messages JSONL, e.g. luciola data convert alpaca.json chats.jsonl."""
-    if out.exists() and not force:
-        raise ConfigError(f"{out} exists already", remedy="Name another file, or add --force.")
+    output = check_output(out, inputs=[file], overwrite=overwrite)
     from luciola.conversation.turns import single_turns as per_answer
     from luciola.data.convert import write_messages
     from luciola.data.readers import read, scan
@@ -127,11 +131,12 @@ def convert(
         ]
     if not examples:
         raise DataError("no row can be used", path=file)
-    rows = write_messages(examples, out)
-    typer.echo(f"{out}: {counted(rows, 'row')} from {len(dataset):,} of {dataset.format}")
+    rows = write_messages(examples, output)
+    said = [f"{out}: {counted(rows, 'row')} from {len(dataset):,} of {dataset.format}"]
     if dataset.skipped:
         left_out = counted(len(dataset.skipped), "row")
-        typer.echo(f"{left_out} left out, the first: {dataset.skipped[0]}")
+        said.append(f"{left_out} left out, the first: {dataset.skipped[0]}")
+    typer.echo("\n".join(said), err=output.is_stdout)
 
 
 def _title(dataset: Dataset) -> str:

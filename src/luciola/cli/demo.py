@@ -38,11 +38,12 @@ def demo(
 
     About eight minutes on two cores. What it writes is under runs/demo.
     """
-    from luciola.demo import HELDOUT_FILE, SHOWCASE, database_path
+    from luciola.demo import HELDOUT_FILE, SHOWCASE, check_demo_folder, database_path
     from luciola.specialist.pairs import read_pairs
 
     began = time.perf_counter()
     folder = Path(out)
+    check_demo_folder(folder)
     database = database_path(folder)
     held_out = read_pairs(HELDOUT_FILE)
     typer.echo(f"database  {database}: a coffee roaster's shops, staff, products and sales")
@@ -77,7 +78,7 @@ def _score(model: str, database: Path, pairs: Any, device: str, answers: Path) -
 
     writer = Writer(model, device=device, max_new_tokens=ANSWER_TOKENS, batch=len(pairs))
     evaluation = evaluate_model(writer, pairs, Databases(database))
-    write_predictions(answers, pairs, evaluation)
+    write_predictions(answers, pairs, evaluation, overwrite=True)
     return evaluation
 
 

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from luciola.cli.early import check_data, check_databases, check_model
-from luciola.cli.flags import Device, Timeout, TrustRemoteCode
+from luciola.cli.flags import Device, Overwrite, Timeout, TrustRemoteCode
 from luciola.config.sft import DataSource
 from luciola.errors import ConfigError
+from luciola.runs.outputs import DATABASES, check_output, check_outputs
 
 
 def evaluate(
@@ -57,6 +58,7 @@ def evaluate(
             "--report", help="Report as Markdown: what failed and why, by database and hardness."
         ),
     ] = "",
+    overwrite: Overwrite = False,
 ) -> None:
     """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL.
 
@@ -66,6 +68,10 @@ def evaluate(
         from luciola.cli.judging import judge_files
 
         _check_gold_stands_alone(database, pairs, model, out, limit, report_file)
+        read = (gold, predictions, (databases, DATABASES), tables)
+        report = None
+        if json_file:
+            report = check_output(json_file, inputs=read, overwrite=overwrite, signed=True)
         typer.echo(
             judge_files(
                 gold,
@@ -77,8 +83,9 @@ def evaluate(
                 keep_distinct=keep_distinct,
                 plug_value=plug_value,
                 timeout=timeout,
-                out=json_file,
-            )
+                out=report,
+            ),
+            err=bool(report and report.is_stdout),
         )
         return
     from luciola.cli.scoring import score_file, score_model
@@ -91,37 +98,39 @@ def evaluate(
     if bool(model) == bool(predictions):
         remedy = "A model writes the SQL that is judged, or a file holds it: one SQL a line."
         raise ConfigError("sql eval needs either --model or --predictions", remedy=remedy)
+    given = ((database, DATABASES), pairs, model, predictions)
+    output, json_output, page = check_outputs(
+        (out, json_file, report_file), inputs=given, overwrite=overwrite
+    )
+    on_stderr = any(each and each.is_stdout for each in (output, json_output, page))
     check_databases(database)
     check_data([DataSource(path) for path in (pairs, predictions) if path])
     if predictions:
-        typer.echo(
-            score_file(
-                database,
-                pairs,
-                predictions,
-                timeout=timeout,
-                limit=limit,
-                out=out,
-                json_file=json_file,
-                report_file=report_file,
-            )
+        said = score_file(
+            database,
+            pairs,
+            predictions,
+            timeout=timeout,
+            limit=limit,
+            out=output,
+            json_file=json_output,
+            report_file=page,
         )
     else:
         check_model(model)
-        typer.echo(
-            score_model(
-                database,
-                pairs,
-                model,
-                out=out,
-                timeout=timeout,
-                device=device,
-                limit=limit,
-                trust_remote_code=trust_remote_code,
-                json_file=json_file,
-                report_file=report_file,
-            )
+        said = score_model(
+            database,
+            pairs,
+            model,
+            out=output,
+            timeout=timeout,
+            device=device,
+            limit=limit,
+            trust_remote_code=trust_remote_code,
+            json_file=json_output,
+            report_file=page,
         )
+    typer.echo(said, err=on_stderr)
 
 
 def _check_gold_stands_alone(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luciola.cli.flags import TrustRemoteCode
+from luciola.cli.flags import Overwrite, TrustRemoteCode
 
 if TYPE_CHECKING:
     from luciola.export.writing import Export
@@ -20,6 +20,7 @@ def export(
     gguf: Annotated[str, typer.Option(help="GGUF file to write, for llama.cpp and Ollama.")],
     type: Annotated[str, typer.Option(help="Type of the matrices: f16 or q8_0.")] = "f16",
     trust_remote_code: TrustRemoteCode = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a model as GGUF: luciola export my-model --gguf my-model.gguf --type q8_0
 
@@ -27,11 +28,16 @@ def export(
     and compared with the model on real text. A Modelfile for Ollama lies beside it.
     """
     from luciola.cli.early import check_model
+    from luciola.runs.outputs import check_output
 
+    check_output(gguf, inputs=[model], overwrite=overwrite, needs_file=True)
     check_model(model)
     from luciola.export.writing import export_gguf
 
-    typer.echo(summary(export_gguf(model, gguf, kind=type, trust_remote_code=trust_remote_code)))
+    done = export_gguf(
+        model, gguf, kind=type, trust_remote_code=trust_remote_code, overwrite=overwrite
+    )
+    typer.echo(summary(done))
 
 
 def summary(done: Export) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
+    from luciola.runs.outputs import Output
     from luciola.sql.official.files import Example
 
 
@@ -25,22 +26,20 @@ def judge_files(
     keep_distinct: bool,
     plug_value: bool,
     timeout: float,
-    out: str,
+    out: Output | None,
 ) -> str:
-    """Judge the predictions and say what came of it; `out` names a file for the JSON report.
+    """Judge the predictions and say what came of it; `out` takes the JSON report.
 
     `gold` is a file, or a data set's split, which has databases and tables of its own.
 
     Raises: ConfigError where the flags do not go together; DataError for the files.
     """
-    from luciola.cli.output import check_places, write_whole
     from luciola.sql.datasets.dataset import is_dataset, open_dataset
     from luciola.sql.official.evaluate import Options, evaluate
     from luciola.sql.official.files import Gold, paired, read_examples
     from luciola.sql.official.report import report, table
     from luciola.sql.official.schema import read_tables
 
-    check_places(out)
     rows: list[Gold] = []
     if is_dataset(gold):
         opened = open_dataset(gold, needs_query=True)
@@ -62,7 +61,7 @@ def judge_files(
     judged = evaluate(examples, Path(databases), entries, options)
     if out:
         whole = report(judged, options)
-        write_whole(out, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+        out.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     return "\n".join([table(judged, options), *_suites(examples, Path(databases), options.metrics)])
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from luciola.runs.outputs import Output
     from luciola.sql.dail.organization import Prompt
     from luciola.sql.dail.prompting import FewShot
     from luciola.sql.question import Question
@@ -30,7 +31,7 @@ def with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]
 
 
 def write_prompts(
-    out: str,
+    out: Output,
     asked: Sequence[Question],
     made: Iterable[Prompt],
     way: FewShot,
@@ -41,15 +42,15 @@ def write_prompts(
     Args:
         pool: what examples were chosen from.
     """
-    from luciola.cli.output import write_whole
+    from luciola.data.summary import counted
     from luciola.sql.dail.same import same_questions
 
     prompts = list(made)
     itself = [len(same) for same in same_questions(asked, pool)]
     rows = enumerate(zip(asked, prompts, itself, strict=True))
     lines = [_line(index, row, prompt, same, way) for index, (row, prompt, same) in rows]
-    write_whole(out, "".join(lines))
-    summary = f"{len(asked)} prompts in {out}"
+    out.write("".join(lines))
+    summary = f"{counted(len(asked), 'prompt')} in {out.name}"
     if way.shots:
         shown = [len(prompt.examples) for prompt in prompts]
         mean = sum(shown) / len(shown)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from luciola.cli.flags import Overwrite
 from luciola.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
@@ -96,13 +97,14 @@ def prompts(
             "--allow-self", help="A question may be its own example, with its SQL, as published."
         ),
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write DAIL-SQL's prompts for questions, with examples or without.
 
     luciola sql prompts --questions spider:dev --out prompts.jsonl
     """
-    from luciola.cli.output import check_places
     from luciola.cli.prompt_files import with_predictions, write_prompts
+    from luciola.runs.outputs import DATABASES, check_output
     from luciola.sql.dail.organization import organization as organization_of
     from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
     from luciola.sql.dail.representation import representation as representation_of
@@ -112,7 +114,8 @@ def prompts(
     chosen = representation_of(
         representation, foreign_keys=foreign_keys, rule=rule, step_by_step=step_by_step
     )
-    check_places(out)
+    read = (questions, (databases, DATABASES), tables, pool, predictions, similarity, tokenizer)
+    output = check_output(out, inputs=read, overwrite=overwrite, signed=True)
     if not pool:
         _check_zero_shot(selection, organization, predictions, shots)
     way = FewShot(
@@ -137,7 +140,8 @@ def prompts(
         made = with_examples(chosen, way, asked, examples, place, compare)
     else:
         made = zero_shot(chosen, asked, place)
-    typer.echo(write_prompts(out, asked, made, way, opened[1].questions if way.shots else ()))
+    examples_of = opened[1].questions if way.shots else ()
+    typer.echo(write_prompts(output, asked, made, way, examples_of), err=output.is_stdout)
 
 
 def _check_zero_shot(

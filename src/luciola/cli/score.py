@@ -6,14 +6,14 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from luciola.cli.early import check_model
-from luciola.cli.flags import Device, TrustRemoteCode
+from luciola.cli.flags import Device, Overwrite, TrustRemoteCode
 from luciola.errors import ConfigError, DataError
+from luciola.runs.outputs import check_output
 
 if TYPE_CHECKING:
     from luciola.types import Example, Message
@@ -42,6 +42,7 @@ def score(
     device: Device = "auto",
     batch_tokens: Annotated[int, typer.Option(min=1, help="Tokens per forward pass.")] = 8192,
     trust_remote_code: TrustRemoteCode = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Score answers: luciola score runs/reward-… answers.jsonl, or --prompt and --answer."""
     if bool(file) == (answer is not None):
@@ -49,6 +50,7 @@ def score(
             "give either a file of answers or one --answer",
             remedy="luciola score MODEL FILE.jsonl, or MODEL --prompt TEXT --answer TEXT",
         )
+    output = check_output(out, inputs=(model, file), overwrite=overwrite) if out else None
     check_model(model)
     entries = [Entry(prompt, (answer or "",), 0)] if answer is not None else read_entries(file)
     from luciola.models.scorer import Scorer
@@ -58,12 +60,10 @@ def score(
     answers = [text for entry in entries for text in entry.answers]
     flat = iter(scorer.score(prompts, answers, batch_tokens=batch_tokens))
     scores = [[next(flat) for _ in entry.answers] for entry in entries]
-    if out:
-        write(Path(out), entries, scores)
-    if file:
-        typer.echo(summary(scores))
-    else:
-        typer.echo(f"{scores[0][0]:.4f}")
+    if output:
+        output.write(rows_of(entries, scores))
+    said = summary(scores) if file else f"{scores[0][0]:.4f}"
+    typer.echo(said, err=bool(output and output.is_stdout))
 
 
 def read_entries(source: str) -> list[Entry]:
@@ -101,31 +101,32 @@ def _entry(example: Example) -> Entry:
     )
 
 
-def write(path: Path, entries: Sequence[Entry], scores: Sequence[Sequence[float]]) -> None:
-    """A line per row, whole or not at all: its line in the source, its scores, its answers."""
-    from luciola.runs.atomic import write_atomically
-
+def rows_of(entries: Sequence[Entry], scores: Sequence[Sequence[float]]) -> str:
+    """A line per row: its line in the source, its scores, its answers."""
     rows = (
         {"line": entry.line, "scores": list(values), "answers": list(entry.answers)}
         for entry, values in zip(entries, scores, strict=True)
     )
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(path, text)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def summary(scores: Sequence[Sequence[float]]) -> str:
     """Mean, spread and range; of comparisons also how many are judged as people did."""
+    from luciola.data.summary import counted
+
     flat = [value for values in scores for value in values]
     mean = math.fsum(flat) / len(flat)
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in flat) / len(flat))
     lines = [
-        f"{len(flat):,} answers: mean {mean:.4f}, standard deviation {spread:.4f}, "
+        f"{counted(len(flat), 'answer')}: mean {mean:.4f}, standard deviation {spread:.4f}, "
         f"{min(flat):.4f} to {max(flat):.4f}"
     ]
     compared = [values for values in scores if len(values) > 1]
     if compared:
         right = math.fsum(_agreement(values) for values in compared) / len(compared)
-        lines.append(f"{len(compared):,} comparisons: {right:.1%} of their pairs judged as given")
+        lines.append(
+            f"{counted(len(compared), 'comparison')}: {right:.1%} of their pairs judged as given"
+        )
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from luciola.errors import DataError
 
 if TYPE_CHECKING:
+    from luciola.runs.outputs import Output
     from luciola.specialist.evaluating import Databases
     from luciola.specialist.pairs import Pair
     from luciola.sql.execution import Report, Verdict
@@ -27,24 +28,22 @@ def score_model(
     pairs: str,
     model: str,
     *,
-    out: str,
+    out: Output | None,
     timeout: float,
     device: str,
     limit: int,
     trust_remote_code: bool = False,
-    json_file: str = "",
-    report_file: str = "",
+    json_file: Output | None = None,
+    report_file: Output | None = None,
 ) -> str:
     """Let a model answer, judge it, and say what came of it.
 
     Raises: DataError where nothing could be judged; the answers are kept.
     """
-    from luciola.cli.output import check_places
     from luciola.specialist.asking import Writer
-    from luciola.specialist.evaluating import evaluate_model, write_predictions
+    from luciola.specialist.evaluating import evaluate_model, prediction_rows
     from luciola.sql.asking.cache import AnswerCache
 
-    check_places(out, json_file, report_file)
     chosen, databases = _read(database, pairs, limit)
     writer = Writer(model, device=device, progress=_progress, trust_remote_code=trust_remote_code)
     place = _answers_place(out, database, pairs, model)
@@ -55,7 +54,7 @@ def score_model(
         )
     verdicts = evaluation.report.verdicts
     if out:
-        write_predictions(Path(out), chosen, evaluation)
+        out.write(prediction_rows(chosen, evaluation.predictions, evaluation.report))
     _write_reports(
         json_file, report_file, chosen, evaluation.predictions, verdicts, databases, model
     )
@@ -79,25 +78,23 @@ def score_file(
     *,
     timeout: float,
     limit: int,
-    out: str = "",
-    json_file: str = "",
-    report_file: str = "",
+    out: Output | None = None,
+    json_file: Output | None = None,
+    report_file: Output | None = None,
 ) -> str:
     """Judge one SQL a line, in the order of the pairs.
 
     Raises: DataError if there are not as many lines as pairs, or nothing could be judged.
     """
-    from luciola.cli.output import check_places
-    from luciola.specialist.evaluating import Evaluation, judge_predictions, write_predictions
+    from luciola.specialist.evaluating import judge_predictions, prediction_rows
     from luciola.sql.official.files import read_predictions
 
-    check_places(out, json_file, report_file)
     chosen, databases = _read(database, pairs, limit)
     answers = read_predictions(Path(predictions), len(chosen), "pairs", first=limit)
     places = [databases.of(pair) for pair in chosen]
     found = judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)
     if out:
-        write_predictions(Path(out), chosen, Evaluation(found, tuple(answers), 0.0))
+        out.write(prediction_rows(chosen, answers, found))
     _write_reports(json_file, report_file, chosen, answers, found.verdicts, databases, predictions)
     _check_judged(found)
     return summary(found)
@@ -117,29 +114,28 @@ def kept_answers(place: Path) -> Iterator[None]:
         raise
 
 
-def _answers_place(out: str, database: str, pairs: str, model: str) -> Path:
+def _answers_place(out: Output | None, database: str, pairs: str, model: str) -> Path:
     """Where answers are kept as they come: beside the file of answers, or in the user's cache."""
     from luciola.specialist.checked_queries import cache_folder
 
-    if out and Path(out).suffix:
-        return Path(f"{out}.answers.jsonl")
+    if out and not out.is_stream and Path(out.name).suffix:
+        return Path(f"{out.name}.answers.jsonl").expanduser()
     asked = "\n".join([str(Path.cwd()), database, pairs, model])
     return cache_folder() / "answers" / f"{sha256(asked.encode()).hexdigest()[:16]}.jsonl"
 
 
 def _write_reports(
-    json_file: str,
-    report_file: str,
+    json_file: Output | None,
+    report_file: Output | None,
     pairs: Sequence[Pair],
     predictions: Sequence[str],
     verdicts: Sequence[Verdict],
     databases: Databases,
     model: str,
 ) -> None:
-    """Which answers failed and why, by database and hardness; "" is no file."""
+    """Which answers failed and why, by database and hardness."""
     if not (json_file or report_file):
         return
-    from luciola.cli.output import write_whole
     from luciola.specialist.evaluation_report import judged_pairs, page, report
     from luciola.sql.answer import writable
 
@@ -147,11 +143,9 @@ def _write_reports(
     judged = judged_pairs(pairs, predictions, verdicts, places)
     if json_file:
         text = json.dumps(report(judged, model=model), ensure_ascii=False, indent=1)
-        write_whole(json_file, writable(text) + "\n")
+        json_file.write(writable(text) + "\n")
     if report_file:
-        write_whole(
-            report_file, writable(page(judged, model=model, database=databases.display_name))
-        )
+        report_file.write(writable(page(judged, model=model, database=databases.display_name)))
 
 
 def _check_judged(report: Report) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from luciola.cli.flags import Overwrite
+from luciola.data.summary import counted
 from luciola.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,26 +29,30 @@ def trace(
         str, typer.Argument(metavar="RUN", help="A run's folder, or its name in runs/.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help=f"HTML file to write instead of RUN/{PAGE}.")
-    ] = None,
+        str, typer.Option("--out", help=f"HTML file to write instead of RUN/{PAGE}.")
+    ] = "",
+    overwrite: Overwrite = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Make one HTML page of what happened to each token, e.g. luciola trace runs/my-ppo --open."""
-    from luciola.runs.atomic import write_atomically
     from luciola.runs.metrics import Metrics
-    from luciola.runs.page import trace_page
+    from luciola.runs.outputs import check_output
+    from luciola.runs.page import is_trace_page, trace_page
 
     folder, file = _found(run)
+    read = (file, *(folder / name for name in ("metrics.jsonl", "model", "checkpoints")))
+    path = out or str(folder / PAGE)
+    output = check_output(path, inputs=read, overwrite=overwrite, replaces=is_trace_page)
     answers = _answers(file)
     page = trace_page(answers, Metrics(folder / "metrics.jsonl").rows(), run=folder.resolve().name)
-    path = out or folder / PAGE
-    write_atomically(path, page)
+    output.write(page)
     iterations = len({answer.iteration for answer in answers})
-    typer.echo(f"{path}: {len(answers):,} answers of {iterations:,} iterations, {_size(path)}")
-    if show:
+    counts = f"{counted(len(answers), 'answer')} of {counted(iterations, 'iteration')}"
+    typer.echo(f"{path}: {counts}, {_size(len(page.encode()))}", err=output.is_stdout)
+    if show and output.place and output.place.is_file():
         import webbrowser
 
-        webbrowser.open(path.resolve().as_uri())
+        webbrowser.open(output.place.as_uri())
 
 
 def _found(run: str) -> tuple[Path, Path]:
@@ -74,6 +80,5 @@ def _answers(file: Path) -> list[AnswerTrace]:
     return answers
 
 
-def _size(path: Path) -> str:
-    size = path.stat().st_size
+def _size(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

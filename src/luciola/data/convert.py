@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from luciola.errors import DataError, StorageError
+from luciola.errors import DataError
+from luciola.runs.outputs import Output, check_output
 from luciola.types import Completion, Conversation, Example, Message
 
 
@@ -31,24 +30,21 @@ def to_messages(example: Example) -> dict[str, Any]:
     )
 
 
-def write_messages(examples: Iterable[Example], out: Path) -> int:
+def write_messages(examples: Iterable[Example], out: Output | str | Path) -> int:
     """Write a row per example, all or nothing; returns their number.
 
-    Raises: StorageError if the file cannot be written; DataError as `to_messages` does.
+    Args:
+        out: a path, where no file may be yet, or an output that was checked.
+
+    Raises: StorageError if the file cannot be written; ConfigError if it is there already;
+        DataError as `to_messages` does.
     """
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    output = out if isinstance(out, Output) else check_output(out)
     rows = 0
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            for example in examples:
-                file.write(json.dumps(to_messages(example), ensure_ascii=False) + "\n")
-                rows += 1
-        draft.replace(out)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # where nothing can be written, nothing can be removed
-            draft.unlink(missing_ok=True)
+    with output.opened() as file:
+        for example in examples:
+            file.write(json.dumps(to_messages(example), ensure_ascii=False) + "\n")
+            rows += 1
     return rows
 
 

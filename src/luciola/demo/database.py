@@ -103,9 +103,10 @@ def is_current(path: Path) -> bool:
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         ) as connection:
             edition: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     except sqlite3.DatabaseError:
         return False
-    return edition == EDITION
+    return edition == EDITION and {"delivery", "sale"} <= tables
 
 
 def _fill(path: Path) -> None:

@@ -23,12 +23,12 @@ from luciola.models import folders
 from luciola.models import gguf as reading
 from luciola.models.adapter_files import check_mergeable
 from luciola.models.agreement import CHATS, SENTENCES, Agreement, Probe, check_explained
-from luciola.models.load import end_ids, load_model, load_tokenizer
+from luciola.models.load import base_source, end_ids, load_model, load_tokenizer
 from luciola.models.merge import merged_model
 from luciola.models.rounding import Step
 from luciola.models.save import original_dtype
 from luciola.models.source import ADAPTER, Source, resolve
-from luciola.runs.atomic import replacing_file, write_atomically
+from luciola.runs.outputs import Output, check_output
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,12 @@ class Export:
 
 
 def export_gguf(
-    model: str | Path, out: str | Path, *, kind: str = "f16", trust_remote_code: bool = False
+    model: str | Path,
+    out: str | Path,
+    *,
+    kind: str = "f16",
+    trust_remote_code: bool = False,
+    overwrite: bool = False,
 ) -> Export:
     """Write a model as GGUF, with its tokenizer and chat template, and a Modelfile beside it.
 
@@ -65,26 +70,26 @@ def export_gguf(
         model: bundled name, folder, hub id or GGUF file; an adapter is merged first, in float32.
         out: the file to write.
         kind: type of the matrices, f16 or q8_0.
+        overwrite: replace the two files if they are there.
 
     Raises:
-        ConfigError: an unknown type, or a file that is there already.
+        ConfigError: an unknown type, a file that is there already, or one of the model's own.
         ModelError: an architecture or tokenizer that cannot be written, or a file that does not
             say what the model says.
         StorageError: there is no space.
     """
     if kind not in KINDS:
         raise ConfigError(f"type must be {' or '.join(KINDS)}, got {kind!r}")
-    file = Path(out).expanduser()
-    beside = file.with_suffix(".Modelfile")
-    _check_free(file, beside)
-    loaded, tokenizer, probe = _load(resolve(model), trust_remote_code)
+    source = resolve(model)
+    output, beside = _outputs(out, source, overwrite=overwrite)
+    file, template = Path(out).expanduser(), Path(beside.name)
+    loaded, tokenizer, probe = _load(source, trust_remote_code)
     found = list(entries(loaded, architecture_of(loaded), "q8_0" if kind == "q8_0" else "f16"))
     needed = sum(entry.num_bytes for entry in found)
     folders.check_space(file, needed)
-    file.parent.mkdir(parents=True, exist_ok=True)
     ends = tokenizer.convert_ids_to_tokens(list(end_ids(tokenizer, loaded)))
-    with replacing_file(file, needed) as temporary:
-        _write(temporary, loaded, tokenizer, found, kind, file.stem)
+    with output.replacing(needed) as temporary:
+        _write(temporary, loaded, tokenizer, found, kind, _title(file))
         config, noise = loaded.config, steps(found)
         del loaded, found  # before the file is read back
         seen, rounding = _compare(temporary, config, probe, noise)
@@ -93,14 +98,31 @@ def export_gguf(
             "something that this export leaves out.",
         )  # fmt: skip
         same = _check_tokens(temporary, tokenizer)
-    write_atomically(beside, modelfile(file.name, tokenizer, ends))
-    return Export(file, beside, file.stat().st_size, seen, rounding, same)
+    beside.write(modelfile(file.name, tokenizer, ends))
+    return Export(file, template, file.stat().st_size, seen, rounding, same)
 
 
-def _check_free(*files: Path) -> None:
-    for file in files:
-        if file.exists():
-            raise ConfigError(f"{file} is there already", remedy="Name a new file, or remove it.")
+def _outputs(out: str | Path, source: Source, *, overwrite: bool) -> tuple[Output, Output]:
+    """The GGUF file and the Modelfile, checked."""
+    file = Path(out).expanduser()
+    name = file.with_suffix("") if file.suffix == ".gguf" else file
+    read = [source.path] if source.is_local else []
+    if source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file():
+        base = base_source(source)
+        read += [base.path] if base.is_local else []
+    files = (file, name.with_name(f"{name.name}.Modelfile"))
+    gguf_file, template = (
+        check_output(each, inputs=read, overwrite=overwrite, needs_file=True) for each in files
+    )
+    return gguf_file, template
+
+
+def _title(file: Path) -> str:
+    """The model's name within the file, after the file's.
+
+    transformers takes a model whose name is exactly "mistral" for a type that it cannot read.
+    """
+    return "Mistral" if file.stem == "mistral" else file.stem
 
 
 def _load(source: Source, trust_remote_code: bool) -> tuple[Any, Any, Probe]:

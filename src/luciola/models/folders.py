@@ -15,6 +15,7 @@ from luciola.errors import ConfigError, StorageError
 from luciola.models.save import original_dtype
 from luciola.models.source import Source
 from luciola.runs.atomic import is_leftover
+from luciola.runs.outputs import check_folder
 
 BESIDE_WEIGHTS = 64 * 2**20
 """Bytes allowed for tokenizer and code."""
@@ -22,11 +23,7 @@ BESIDE_WEIGHTS = 64 * 2**20
 
 def check_new(out: Path, *, inputs: Mapping[str, Path]) -> None:
     """Raises: ConfigError where `out` holds something, or is one of the folders read from."""
-    for name, folder in inputs.items():
-        if out.resolve() == folder.resolve():
-            raise ConfigError(
-                f"{out} is the {name} itself", remedy="Name a new folder; nothing was touched."
-            )
+    check_folder(out, inputs=inputs)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file, not a folder")
     found = [path for path in out.iterdir() if not is_leftover(path)] if out.is_dir() else []

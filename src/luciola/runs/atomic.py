@@ -7,13 +7,17 @@ leaves the state before it untouched; what a killed write left is removed by `cl
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from luciola.errors import StorageError
+
+log = logging.getLogger(__name__)
 
 WRITING = ".writing"
 REPLACED = ".replaced"
@@ -48,19 +52,29 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def replacing_file(final: Path, needed_bytes: int | None = None) -> Iterator[Path]:
+def replacing_file(
+    final: Path, needed_bytes: int | None = None, *, keep: bool = False
+) -> Iterator[Path]:
     """Yield the path of a file to write; at the end of the block it takes the place of `final`,
     whose folder is made if it is missing.
 
+    Args:
+        keep: leave a file that has appeared there meanwhile; ours gets a name beside it, said in
+            a warning.
+
     Raises: StorageError as `replacing_folder` does.
     """
-    temporary = _beside(final, WRITING)
+    temporary = _beside(final, f".{os.getpid()}{WRITING}")  # two processes may write at once
     try:
         with storage_errors(final, needed_bytes):
             final.parent.mkdir(parents=True, exist_ok=True)
+            _clear_dead(final)
             yield temporary
             _flush(temporary, os.O_RDWR)
-            temporary.replace(final)
+            if keep:
+                _move_to_free(temporary, final)
+            else:
+                temporary.replace(final)
             _flush_folder(final.parent)
     except BaseException:
         with suppress(OSError):  # where nothing can be written, nothing can be removed
@@ -125,6 +139,8 @@ def storage_errors(path: Path, needed_bytes: int | None = None) -> Iterator[None
 
 
 def _full(path: Path, needed_bytes: int | None) -> StorageError:
+    if path.is_char_device() or not path.name:  # such as /dev/full
+        return StorageError(f"{path} could not be written: it is full", remedy="Name a file.")
     existing = next(folder for folder in path.absolute().parents if folder.exists())
     free = _size(shutil.disk_usage(existing).free)
     need = f"it needs {_size(needed_bytes)} and " if needed_bytes is not None else ""
@@ -157,6 +173,47 @@ def _move_into_place(temporary: Path, final: Path) -> None:
         raise
     _flush_folder(final.parent)
     _remove(aside)
+
+
+def _move_to_free(temporary: Path, final: Path) -> None:
+    """Rename to `final`, or where a file has appeared there, to the first free name beside it."""
+    place, number = final, 2
+    while True:
+        try:
+            os.link(temporary, place)  # fails where something is there, as a rename would not
+        except FileExistsError:
+            place = final.with_name(f"{final.stem}-{number}{final.suffix}")
+            number += 1
+        except OSError:  # a file system without hard links
+            if not place.exists():
+                temporary.replace(place)
+                break
+            place = final.with_name(f"{final.stem}-{number}{final.suffix}")
+            number += 1
+        else:
+            temporary.unlink()
+            break
+    if place != final:
+        log.warning("%s has appeared meanwhile and stays; written to %s instead", final, place)
+
+
+def _clear_dead(final: Path) -> None:
+    """Remove what writes of `final` left whose process was killed."""
+    for path in final.parent.glob(f".{escape(final.name)}.*{WRITING}"):
+        owner = path.name[: -len(WRITING)].rpartition(".")[2]
+        if owner.isdigit() and not _is_alive(int(owner)):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:

@@ -123,10 +123,8 @@ class RunFolder:
 
     def recipe(self) -> dict[str, Any]:
         """The recipe that the run was begun with; empty before there is one."""
-        import yaml
-
         path = self.path / RECIPE
-        return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+        return _read_yaml(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def log(self, step: int, figures: Mapping[str, Any]) -> None:
         """Add the figures of a step to `metrics.jsonl`."""
@@ -157,9 +155,14 @@ class RunFolder:
     def _refuse_foreign(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"out: {self.path} is a file, not a folder")
-        if not self.path.is_dir() or (self.path / LOCK).exists():
+        if not self.path.is_dir():
             return
-        others = [entry for entry in self.path.iterdir() if not is_leftover(entry)]
+        is_run = (self.path / LOCK).exists() and (self.path / RECIPE).exists()
+        others = [
+            entry
+            for entry in self.path.iterdir()
+            if not is_run and entry.name != LOCK and not is_leftover(entry)
+        ]
         if others:
             raise ConfigError(
                 f"out: {self.path} is not empty and holds no run (it has {others[0].name!r})",
@@ -182,7 +185,9 @@ class RunFolder:
             )
         if before and self.has_work:
             self._refuse_changed(given)
-        write_atomically(self.path / RECIPE, text or _yaml(recipe))
+        written = text or _yaml(recipe)
+        if not before or before != _read_yaml(written):  # else a person's comments in it stay
+            write_atomically(self.path / RECIPE, written)
         if given:
             write_atomically(self.path / GIVEN, json.dumps(given, indent=2) + "\n")
 
@@ -224,6 +229,12 @@ def changed(name: str, record: Path | None = None) -> DataError:
 def _listed(names: list[str], most: int = 8) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _read_yaml(text: str) -> dict[str, Any]:
+    import yaml
+
+    return yaml.safe_load(text) or {}
 
 
 def _yaml(recipe: Recipe) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from luciola.errors import StorageError
+
+NAME = ".lock"
 
 
 class Lock:
@@ -16,25 +20,22 @@ class Lock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / ".lock"
-        self._file = self.path.open("a+")
+        self.path = folder / NAME
+        self._lock = FileLock(self.path, thread_local=False)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            self._file.close()
+            self._lock.acquire(blocking=False)
+        except Timeout:
             raise StorageError(
-                f"{folder} is in use: process {owner} is training in it",
+                f"{folder} is in use: process {self._owner()} is training in it",
                 remedy="Wait for it, stop it, or give this run its own folder with out=FOLDER.",
             ) from None
-        os.register_at_fork(after_in_child=self._file.close)  # a child that survives holds nothing
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n")
-        self._file.flush()
+        self.path.write_text(f"{os.getpid()}\n", encoding="utf-8")
+
+    def _owner(self) -> str:
+        with suppress(OSError, UnicodeDecodeError):
+            return self.path.read_text(encoding="utf-8").strip() or "unknown"
+        return "unknown"
 
     def release(self) -> None:
         """Let others in. A second call does nothing. The file stays: removing it would race."""
-        if not self._file.closed:
-            fcntl.flock(self._file, fcntl.LOCK_UN)  # closing alone would leave it to our children
-            self._file.close()
+        self._lock.release()

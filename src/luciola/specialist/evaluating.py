@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luciola.errors import DatabaseError, DataError
-from luciola.runs.atomic import write_atomically
+from luciola.runs.outputs import check_output
 from luciola.specialist.pairs import Pair
 from luciola.sql.answer import writable
 from luciola.sql.asking.cache import AnswerCache
@@ -183,7 +183,18 @@ def judge_predictions(
         return evaluate(items, sandbox)
 
 
-def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation) -> None:
+def write_predictions(
+    path: Path, pairs: Sequence[Pair], evaluation: Evaluation, *, overwrite: bool = False
+) -> None:
+    """Write the lines of `prediction_rows` to a file.
+
+    Raises: ConfigError where the file is there already and `overwrite` is not given.
+    """
+    output = check_output(path, overwrite=overwrite, inputs=[pair.origin.path for pair in pairs])
+    output.write(prediction_rows(pairs, evaluation.predictions, evaluation.report))
+
+
+def prediction_rows(pairs: Sequence[Pair], predictions: Sequence[str], report: Report) -> str:
     """One JSON object a line: question, gold, predicted, correct, outcome, and what went wrong.
 
     `correct` is null where there was nothing to compare with.
@@ -201,8 +212,6 @@ def write_predictions(path: Path, pairs: Sequence[Pair], evaluation: Evaluation)
             },
             ensure_ascii=False,
         )
-        for pair, sql, verdict in zip(
-            pairs, evaluation.predictions, evaluation.report.verdicts, strict=True
-        )
+        for pair, sql, verdict in zip(pairs, predictions, report.verdicts, strict=True)
     ]
-    write_atomically(path, writable("\n".join(lines)) + "\n")
+    return writable("".join(f"{line}\n" for line in lines))

@@ -213,8 +213,7 @@ class LocalModel:
         if self.cache is None:
             return
         key = address(self._place, prompt, sampling)
-        known = self.cache.find(key)
-        self.cache.keep(key, kept.after(len(known.texts)) if known else kept)
+        self.cache.keep(key, kept, start=0)
 
 
 def _tokens_that_fit(model: Any, device: torch.device) -> int:

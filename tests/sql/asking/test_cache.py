@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from luciola.errors import StorageError
+from luciola.errors import ConfigError, StorageError
 from luciola.sql.asking.cache import AnswerCache, Kept, address
 from luciola.sql.asking.endpoint import Endpoint
 from luciola.sql.asking.model import Sampling
@@ -153,3 +153,55 @@ def test_a_file_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
         cache.keep("a", Kept(("1",), 0, 0))
     with pytest.raises(StorageError, match=r"kept\.jsonl cannot be read: Is a directory"):
         AnswerCache(cache.path)
+
+
+TWO_WRITERS = """
+import sys
+from luciola.sql.asking.cache import AnswerCache, Kept
+path, name = sys.argv[1:]
+cache = AnswerCache(path)
+print("open", flush=True)
+sys.stdin.readline()
+for number in range(100):
+    cache.keep(f"{number}", Kept((f"{name} {number} " + "x" * 20_000, "b"), 5, 6), start=0)
+    cache.keep(f"{name} {number}", Kept(("own",), 1, 1), start=0)
+"""
+
+
+def test_two_processes_on_one_cache_lose_nothing_and_count_nothing_twice(tmp_path: Path) -> None:
+    """Both answered the same 100 prompts at once, two texts each, and 100 of their own."""
+    path = tmp_path / "kept.jsonl"
+    command = [sys.executable, "-c", TWO_WRITERS, str(path)]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with (
+        subprocess.Popen([*command, "a"], **pipes) as one,
+        subprocess.Popen([*command, "b"], **pipes) as other,
+    ):
+        both: list[Any] = [one, other]
+        for process in both:
+            assert process.stdout.readline() == "open\n"
+        for process in both:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert (one.wait(60), other.wait(60)) == (0, 0)
+    cache = AnswerCache(path)
+    assert len(cache) == 300
+    shared = [cache.find(f"{number}") for number in range(100)]
+    assert all(kept is not None and len(kept.texts) == 2 for kept in shared)
+    assert all(kept is not None and kept.answer_tokens == 6 for kept in shared)
+
+
+def test_what_another_process_has_kept_meanwhile_is_found(tmp_path: Path) -> None:
+    first, second = (AnswerCache(tmp_path / "kept.jsonl") for _ in range(2))
+    first.keep("a", Kept(("1", "2"), 10, 3), start=0)
+    assert second.find("a") == Kept(("1", "2"), 10, 3)
+    assert second.keep("a", Kept(("3", "4", "5"), 10, 6), start=0).texts == ("1", "2", "5")
+    assert first.find("a") == AnswerCache(first.path).find("a")
+
+
+def test_a_file_that_is_no_cache_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    path.write_text('{"messages": []}\n')
+    with pytest.raises(ConfigError, match=r"chats\.jsonl is no cache of answers"):
+        AnswerCache(path)
+    assert path.read_text() == '{"messages": []}\n'

@@ -13,12 +13,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from luciola.runs.curve import Point, thinned
 from luciola.runs.trace import AnswerTrace
 
 SCRIPTS = ("words", "columns", "arithmetic", "phases", "colours", "answer", "curves", "page")
+MARK = '<meta name="generator" content="luciola trace">'
+"""By which a page is known again, so that it may be replaced."""
 DIGITS = 6
 """Significant digits on the page; it reckons with them and shows four."""
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -48,6 +51,15 @@ def trace_page(
     pieces = page.split("@@")  # text, name, text, name, ...: what is filled in is not read again
     pieces[1::2] = [filled[name] for name in pieces[1::2]]
     return "".join(pieces)
+
+
+def is_trace_page(path: Path) -> bool:
+    """Whether a file is a page that `trace_page` made."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return MARK in file.read(4096)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _data(

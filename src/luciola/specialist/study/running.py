@@ -27,14 +27,26 @@ from luciola.sql.asking.model import Answers, LanguageModel
 from luciola.sql.dail.organization import Prompt
 
 log = logging.getLogger(__name__)
+GRID = "grid.yaml"
+MARKS = (".lock", "points")
+"""One of these lies beside the grid in each folder of a study, and beside no other grid."""
 BEFORE = ("embeddings", ".lock")
 """What a dry run, or one that ended at once, leaves in a folder that holds no study yet."""
 
 
-def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) -> str:
+def run(
+    config: StudyConfig,
+    opener: Opener = open_model,
+    *,
+    show: bool = True,
+    source: Path | None = None,
+) -> str:
     """Ask what has not been asked yet, judge it, and write the report; says what came of it.
 
     A model that cannot be had ends it before anything is asked of another.
+
+    Args:
+        source: the file that the grid was read from, which stays as it is.
 
     Raises: ConfigError, DataError, ModelError, EndpointError; StorageError where the folder is in
         use.
@@ -51,7 +63,9 @@ def run(config: StudyConfig, opener: Opener = open_model, *, show: bool = True) 
         for model in study.waiting():
             check_available(model)
             study.reach(model)  # its tokenizer, too, is looked for before the first point
-        write_atomically(study.folder / "grid.yaml", to_yaml(config))
+        grid = study.folder / GRID
+        if source is None or not (grid.exists() and grid.samefile(source)):
+            write_atomically(grid, to_yaml(config))
         _ask_all(study, show=show)
         return write_report(study.folder, config, study.plan, study.material, study.results())
     except KeyboardInterrupt:
@@ -80,11 +94,14 @@ def report_only(config: StudyConfig) -> str:
 
 def _check_folder(folder: Path) -> None:
     """Raises: ConfigError where the folder holds something that is no study."""
-    if not folder.is_dir() or (folder / "grid.yaml").is_file():
+    if not folder.is_dir():
+        return
+    if (folder / GRID).is_file() and any((folder / name).exists() for name in MARKS):
         return
     if any(path.name not in BEFORE for path in folder.iterdir()):
         raise ConfigError(
-            f"{folder} holds something else than a study", remedy="Choose another out=FOLDER."
+            f"{folder} holds something other than a study",
+            remedy="Choose another out=FOLDER; nothing in this one was touched.",
         )
 
 

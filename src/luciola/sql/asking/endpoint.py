@@ -117,7 +117,8 @@ class Endpoint:
         counts = reply.prompt_tokens, reply.answer_tokens, reply.counted
         new = Kept(reply.texts, *counts, reply.cut)
         if self.cache is not None and new.texts:
-            self.cache.keep(key, new)
+            known = self.cache.keep(key, new, start=len(before.texts))
+            new = known.first(len(before.texts) + len(new.texts)).after(len(before.texts))
         return _joined(before, new, reply), reply
 
 
