@@ -87,3 +87,19 @@ def test_answers_never_replace_a_file(echo: Any, tmp_path: Path) -> None:
         answer_file(echo, prompts, tmp_path / "in.jsonl" / "out.jsonl", ChatSettings())
     answer_file(echo, prompts, tmp_path / "new" / "out.jsonl", ChatSettings())
     assert len((tmp_path / "new" / "out.jsonl").read_text().splitlines()) == 1
+
+
+def test_lines_end_at_line_feeds_alone_and_a_byte_order_mark_is_taken_off(tmp_path: Path) -> None:
+    """U+2028, U+0085 and form feeds are part of a text; Windows writes a BOM and CR LF."""
+    path = tmp_path / "in.jsonl"
+    text = "a\u2028b\u0085c\x0cd"
+    raw = '{"prompt": "' + text.replace("\x0c", "\\f") + '"}\r\n{"prompt": "e"}\r\n'
+    path.write_bytes(b"\xef\xbb\xbf" + raw.encode())
+    assert [prompt.row["prompt"] for prompt in read_prompts(path)] == [text, "e"]
+
+
+def test_utf_16_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes('{"prompt": "a"}\n'.encode("utf-16"))
+    with pytest.raises(DataError, match="is UTF-16 text, and UTF-8 is needed"):
+        read_prompts(path)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from luciola.chat.reply import Answers, Reply
-from luciola.chat.session import parse_line, parse_messages, read_text
+from luciola.chat.session import parse_line, parse_messages
 from luciola.chat.settings import ChatSettings
+from luciola.data.readers.lines import read_text
 from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.runs.outputs import Output, check_output
@@ -59,7 +60,7 @@ def read_prompts(path: Path, system: str = "") -> list[Prompt]:
 
     Raises: DataError naming the line that is no prompt.
     """
-    lines = enumerate(read_text(path).splitlines(), 1)
+    lines = enumerate(read_text(path).split("\n"), 1)
     prompts = [
         _prompt(parse_line(text, path, line), system, path, line)
         for line, text in lines

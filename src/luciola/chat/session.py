@@ -10,6 +10,7 @@ from typing import Any
 
 from luciola.chat.reply import Answers, Reply, Tell
 from luciola.chat.settings import ChatSettings, seed_of
+from luciola.data.readers.lines import read_text
 from luciola.errors import ConfigError, DataError
 from luciola.runs.outputs import check_output
 from luciola.types import Message
@@ -113,7 +114,7 @@ class Session:
 
         Raises: DataError if the file is not there, or holds no conversation or several.
         """
-        lines = [line for line in read_text(path).splitlines() if line.strip()]
+        lines = [line for line in read_text(path).split("\n") if line.strip()]
         if len(lines) != 1:
             raise DataError(
                 f"holds {len(lines)} lines, and a saved conversation is one line of JSON",
@@ -128,16 +129,6 @@ class Session:
 
 def _as_turns(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
-
-
-def read_text(path: Path) -> str:
-    """A file's text. Raises: DataError saying why it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError("there is no such file", path=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read ({error})", path=path) from None
 
 
 def parse_line(text: str, path: Path, line: int) -> Any:

@@ -109,7 +109,7 @@ def _names(path: Path | None, settings: list[str]) -> set[str]:
     """The settings that a recipe's file and the command line give."""
     found = {word.partition("=")[0] for word in settings}
     if path is not None and path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
         found |= {line.partition(":")[0].strip(" '\"") for line in lines if line[:1].strip()}
     return found
 

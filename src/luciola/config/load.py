@@ -68,7 +68,7 @@ def read_recipe(path: Path) -> dict[Any, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         near = nearby_recipe(path)
         hint = f"Did you mean {near}?" if near else None

@@ -101,7 +101,7 @@ def load_template(path: str) -> str:
         return jinja_source(path.removeprefix(SCHEME))
 
     try:
-        source = Path(path).read_text(encoding="utf-8")
+        source = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TemplateError(
             f"template={path}: cannot be read ({error})", remedy="Name a Jinja file, UTF-8 encoded."

@@ -94,7 +94,7 @@ class PersonPart:
         if not self.file.exists():
             return
         try:
-            lines = self.file.read_text(encoding="utf-8").split("\n")
+            lines = self.file.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"reward: {self.file} cannot be read ({error})") from error
         for number, line in enumerate(lines, 1):

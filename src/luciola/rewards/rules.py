@@ -141,7 +141,7 @@ def _english() -> Mapping[str, float]:
 
 def _read(path: Path) -> Mapping[str, float]:
     try:
-        return _parse(path.read_text(encoding="utf-8"), str(path))
+        return _parse(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"reward: the word list {path} cannot be read ({error})",
@@ -151,7 +151,7 @@ def _read(path: Path) -> Mapping[str, float]:
 
 def _parse(text: str, where: str) -> Mapping[str, float]:
     values: dict[str, float] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         words = line.partition("#")[0].split()
         if not words:
             continue

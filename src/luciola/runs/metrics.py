@@ -38,7 +38,7 @@ class Metrics:
 
     def _complete(self) -> Iterator[Row]:
         text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-        for line in text.splitlines():
+        for line in text.split("\n"):
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:  # cut off by a kill

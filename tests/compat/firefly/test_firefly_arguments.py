@@ -322,3 +322,15 @@ def test_no_key_is_in_two_tables() -> None:
     assert not set(MEANT) & set(WITHOUT_EFFECT)
     assert len({*MEANT, *WITHOUT_EFFECT, *LACKING}) == len([*MEANT, *WITHOUT_EFFECT, *LACKING])
     assert set(KNOWN) == {*OWN, *MEANT, *WITHOUT_EFFECT, *LACKING}
+
+
+def test_every_setting_of_transformers_is_known() -> None:
+    """Translated, without effect for a reason that is told, or refused: none is unknown."""
+    from dataclasses import fields
+
+    from transformers import TrainingArguments
+
+    from luciola.compat.firefly.keys import KNOWN, WITHOUT_EFFECT
+
+    assert {field.name for field in fields(TrainingArguments)} <= set(KNOWN)
+    assert all(WITHOUT_EFFECT.values())

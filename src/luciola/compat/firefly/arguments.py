@@ -67,7 +67,7 @@ def is_train_args(path: Path | None) -> bool:
     if path is None or path.suffix != ".json":
         return False
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
         return False  # the reader of recipes says what is wrong
     try:
@@ -83,7 +83,7 @@ def read_train_args(path: Path) -> dict[str, Any]:
     Raises: ConfigError naming the line, where it is no JSON.
     """
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{path}, line {error.lineno}: not JSON ({error.msg})",

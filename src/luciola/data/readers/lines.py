@@ -6,6 +6,7 @@ hold lines.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import re
@@ -19,6 +20,7 @@ from luciola.errors import DataError
 from luciola.types import Origin
 
 WHITE_SPACE = re.compile(r"[ \t\r\n]*")
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 BROKEN_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -47,8 +49,14 @@ def open_bytes(path: Path) -> IO[bytes]:
 def decode(data: bytes, path: Path, line: int) -> str:
     """Bytes that begin at `line` as text; a byte order mark is dropped.
 
-    Raises: DataError that names the line of the first byte that is no UTF-8.
+    Raises: DataError that names the line of the first byte that is no UTF-8, or that it is UTF-16.
     """
+    if line == 1 and data.startswith(UTF_16):
+        raise DataError(
+            "is UTF-16 text, and UTF-8 is needed",
+            path=path,
+            remedy="Save it as UTF-8, or convert it: `iconv -f UTF-16 -t UTF-8 FILE > OUT`.",
+        )
     try:
         return data.decode("utf-8-sig" if line == 1 else "utf-8")
     except UnicodeDecodeError as error:
@@ -61,6 +69,20 @@ def decode(data: bytes, path: Path, line: int) -> str:
         ) from error
 
 
+def read_text(path: Path) -> str:
+    """A text file whole, without its byte order mark; lines end in \\n alone.
+
+    Raises: DataError saying why it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError("there is no such file", path=path) from None
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path=path) from None
+    return decode(data, path, 1).replace("\r\n", "\n")
+
+
 def _first_character(file: IO[bytes]) -> bytes:
     """The first byte that is no white space; the file is then at its beginning again."""
     start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -70,6 +92,8 @@ def _first_character(file: IO[bytes]) -> bytes:
 
 def _lines(path: Path, file: IO[bytes]) -> Iterator[Record | DataError]:
     for number, data in enumerate(file, start=1):
+        if number == 1 and data.startswith(UTF_16):
+            decode(data, path, 1)  # says so, once for the file
         if data.strip():
             yield _line(path, number, data)
 

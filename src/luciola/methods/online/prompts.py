@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from luciola.conversation.render import Renderer
+from luciola.data.readers.lines import read_text
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
 from luciola.fingerprints import fingerprint as digest_of
@@ -102,11 +103,7 @@ def _rows(source: Any) -> Iterable[tuple[Any, Origin]]:
 
 
 def _text_lines(path: Path) -> list[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read ({error})", path=str(path)) from error
-    return list(enumerate(text.split("\n"), 1))
+    return list(enumerate(read_text(path).split("\n"), 1))
 
 
 def _prompt(row: Any, origin: Origin, renderer: Renderer, format: Format) -> Prompt:

@@ -18,7 +18,7 @@ def read_spoken(path: str) -> dict[str, Spoken]:
     if not path:
         return {}
     try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))
+        rows = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         return {row["db_id"]: _spoken(row) for row in rows}
     except FileNotFoundError:
         raise DataError("no such file", path=path) from None
