@@ -87,10 +87,19 @@ def test_urls_of_other_systems_ask_for_their_extra_and_hide_the_password() -> No
     with pytest.raises(DatabaseError, match="kind 'oracle'") as caught:
         read_schema("oracle://me:secret@host/name")
     assert "secret" not in str(caught.value)
-    if importlib.util.find_spec("duckdb_engine") is None:
-        with pytest.raises(MissingExtraError, match=r"duckdb_engine") as missing:
-            read_schema("duckdb:///x.duckdb")
-        assert "luciola[duckdb]" in str(missing.value)
+
+
+def test_a_missing_driver_names_its_extra(tmp_path: Path) -> None:
+    make(tmp_path / "x.duckdb", "CREATE TABLE t (a)")
+    for url, package, extra in (
+        ("postgresql://me@host/x", "psycopg", "postgresql"),
+        ("mysql://me@host/x", "pymysql", "mysql"),
+        (f"duckdb:///{tmp_path}/x.duckdb", "duckdb", "duckdb"),
+    ):
+        if importlib.util.find_spec(package) is None:
+            with pytest.raises(MissingExtraError, match=package) as missing:
+                read_schema(url)
+            assert f"luciola[{extra}]" in str(missing.value)
 
 
 def test_a_sqlite_url_is_the_same_as_its_path(shop: Path, shop_schema: Schema) -> None:

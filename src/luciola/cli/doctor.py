@@ -13,7 +13,7 @@ import typer
 
 app = typer.Typer(add_completion=False)
 
-NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors", "sqlglot", "SQLAlchemy")
+NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors", "sqlglot")
 EXTRAS = {
     "parquet": ("pyarrow", "reading Parquet files"),
     "hub": ("datasets", "data sets from a hub"),
@@ -23,7 +23,7 @@ EXTRAS = {
     "trackio": ("trackio", "track=trackio"),
     "postgresql": ("psycopg", "PostgreSQL databases"),
     "mysql": ("pymysql", "MySQL databases"),
-    "duckdb": ("duckdb_engine", "DuckDB databases"),
+    "duckdb": ("duckdb", "DuckDB databases"),
     "similarity": ("sentence_transformers", "examples chosen by meaning"),
     "study": ("matplotlib", "figures of a study of prompts"),
     "tiktoken": ("tiktoken", "token budgets of OpenAI's models"),

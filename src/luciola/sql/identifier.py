@@ -40,6 +40,17 @@ def identifier(name: str, dialect: str = "sqlite") -> str:
     return quoted(name, dialect)
 
 
+def table_identifier(name: str, dialect: str = "sqlite", *, always: bool = False) -> str:
+    """A table's name as it stands in SQL; on a server `schema.table` is two names.
+
+    Args:
+        always: whether names are quoted that need not be.
+    """
+    written = quoted if always else identifier
+    parts = [name] if dialect in ("sqlite", "mysql", "mariadb") else name.split(".", 1)
+    return ".".join(written(part, dialect) for part in parts)
+
+
 def quoted(name: str, dialect: str = "sqlite") -> str:
     """`name` as a quoted identifier."""
     mark = "`" if dialect in ("mysql", "mariadb") else '"'

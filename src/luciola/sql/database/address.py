@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 import stat
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from luciola.errors import DatabaseError
 
 URL = re.compile(r"(?P<dialect>[a-z][a-z0-9]*)(\+[a-z0-9_]+)?://(?P<rest>.*)", re.DOTALL)
+SECRET_OPTION = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+NO_PORT = re.compile(r"^([^:/?\[]*):(?!\d{1,5}(?:[/?]|$)).+", re.DOTALL)
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -62,10 +65,31 @@ def existing_file(path: Path) -> Path:
 
 def located(database: str | Path) -> str:
     """What a worker is sent: an absolute path, or the URL. Raises: DatabaseError."""
+    match = URL.fullmatch(str(database))
+    if match is not None and match["dialect"] == "duckdb":
+        name = unquote(match["rest"].partition("?")[0].removeprefix("/"))
+        if name in ("", ":memory:"):
+            raise DatabaseError(
+                f"{database} is an empty database in memory", remedy="Give the path of a file."
+            )
+        return f"duckdb:///{quote(str(existing_file(Path(name))))}"
     path = sqlite_path(database)
     return str(database) if path is None else str(path)
 
 
 def display_name(database: str | Path) -> str:
-    """`database` as it may be shown: a URL without its password."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(database))
+    """`database` as it may be shown: a URL without its password, also where it is malformed.
+
+    Whatever stands between the user's name and the last `@` is hidden; without an `@`, what follows
+    a colon and is no port; and values of options that name a password, a key or a token.
+    """
+    name = str(database)
+    match = URL.fullmatch(name)
+    if match is None or match["dialect"] in ("sqlite", "duckdb"):
+        return name
+    start, rest = name[: match.start("rest")], match["rest"]
+    login, at, place = rest.rpartition("@")
+    if at:
+        user, colon, _ = login.partition(":")
+        return start + user + (":***" if colon else "") + "@" + SECRET_OPTION.sub(r"\1***", place)
+    return start + NO_PORT.sub(r"\1:***", SECRET_OPTION.sub(r"\1***", rest))

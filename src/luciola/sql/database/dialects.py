@@ -28,15 +28,15 @@ class Dialect:
     environment: tuple[str, ...] = ("HOME",)
 
 
-SERVER = "luciola.sql.database.server"
+HERE = "luciola.sql.database"
 DIALECTS = {
     dialect.name: dialect
     for dialect in (
-        Dialect("sqlite", "luciola.sql.database.sqlite.session", False, False, ()),
-        Dialect("postgresql", SERVER),
-        Dialect("mysql", SERVER),
-        Dialect("mariadb", SERVER),
-        Dialect("duckdb", SERVER),
+        Dialect("sqlite", f"{HERE}.sqlite.session", False, False, ()),
+        Dialect("postgresql", f"{HERE}.postgresql.session", threads=False),
+        Dialect("mysql", f"{HERE}.mysql.session", threads=False),
+        Dialect("mariadb", f"{HERE}.mysql.session", threads=False),
+        Dialect("duckdb", f"{HERE}.duckdb.session"),
     )
 }
 
@@ -45,6 +45,7 @@ def dialect_of(database: str | Path) -> Dialect:
     """The system of a file's path or of a URL. Raises: DatabaseError where it is not known."""
     match = URL.fullmatch(str(database))
     name = "sqlite" if match is None else match["dialect"]
+    name = "postgresql" if name == "postgres" else name
     if name not in DIALECTS:
         raise DatabaseError(
             f"{display_name(database)}: databases of the kind {name!r} are not read",

@@ -1,0 +1,1 @@
+"""PostgreSQL: the server's own parse tree decides what a query may do."""
