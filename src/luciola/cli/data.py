@@ -63,6 +63,7 @@ def show(file: File, words: SomeWords = None) -> None:
         raise ConfigError(
             "showing tokens needs a model's tokenizer", remedy="Add e.g. model=smollm2-135m."
         )
+    from luciola.conversation.render import truncate
     from luciola.conversation.show import legend, show
     from luciola.data.readers import read
 
@@ -72,7 +73,9 @@ def show(file: File, words: SomeWords = None) -> None:
     typer.echo(_title(dataset))
     typer.echo(legend(colour=colour))
     for example in dataset.examples[:count]:
-        typer.echo("\n" + show(renderer(example), renderer.tokenizer, colour=colour), color=True)
+        for whole in renderer.render_all(example):
+            tokens = truncate(whole, view.max_length)[0]
+            typer.echo("\n" + show(tokens, renderer.tokenizer, colour=colour), color=True)
 
 
 @app.command(cls=ViewCommand, short_help="Check every row; count tokens with model=M.")
@@ -179,7 +182,7 @@ def _check_tokens(dataset: Dataset, view: View) -> list[Exception]:
     problems: list[Exception] = []
     for example in dataset.examples:
         try:
-            rendered.append(renderer.render(example))
+            rendered += renderer.render_all(example)
         except LuciolaError as error:
             problems.append(error)
     if rendered:

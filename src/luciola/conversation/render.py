@@ -29,7 +29,13 @@ from luciola.conversation.firefly.formats import SCHEME
 from luciola.conversation.firefly.segments import FireflyTemplate
 from luciola.conversation.firefly.source import firefly_name
 from luciola.conversation.template import ChatTemplate
-from luciola.conversation.turns import Layout, last_trained, prompt_layout, training_layout
+from luciola.conversation.turns import (
+    Layout,
+    last_trained,
+    prompt_layout,
+    training_layout,
+    training_layouts,
+)
 from luciola.errors import TemplateError
 from luciola.types import Completion, Conversation, Example, Message, Origin, Text, Tokens
 
@@ -87,6 +93,16 @@ class Renderer:
             return self._completion(example)
         return self._text(example)
 
+    def render_all(self, example: Example) -> list[Tokens]:
+        """As `render`; a conversation whose earlier turns the template rewrites becomes several
+        examples, in which each answer is trained once, behind its prompt at inference.
+        """
+        if self._firefly or not isinstance(example, Conversation):
+            return [self.render(example)]
+        whole = replace(example, messages=self._with_system(example.messages))
+        layouts = training_layouts(whole, self._template)
+        return [self._laid_out(layout, whole, example) for layout in layouts]
+
     def answered(self, prompt: Sequence[Message], answer: str, origin: Origin = NOWHERE) -> Tokens:
         """`render` of turns with an answer behind them, of which only the answer is trained.
 
@@ -132,9 +148,18 @@ class Renderer:
             segments = self._firefly.segments(kept, origin=example.origin, verbatim=verbatim)
             ids, trained = self._firefly.encode(segments)
         else:
-            ids, trained = self._encode(training_layout(whole, self._template))
+            return self._laid_out(training_layout(whole, self._template), whole, example)
+        return self._trimmed(ids, trained, whole, example)
+
+    def _laid_out(self, layout: Layout, whole: Conversation, example: Conversation) -> Tokens:
+        return self._trimmed(*self._encode(layout), whole, example)
+
+    def _trimmed(
+        self, ids: list[int], trained: list[bool], whole: Conversation, example: Conversation
+    ) -> Tokens:
+        """The tokens up to the last trained one."""
         length = int(np.flatnonzero(trained)[-1]) + 1 if any(trained) else len(ids)
-        prefix = self._known_prefix(messages, ids)
+        prefix = self._known_prefix(whole.messages, ids)
         return _tokens(ids[:length], trained[:length], example, prefix)
 
     def _completion(self, example: Completion) -> Tokens:

@@ -1,15 +1,16 @@
 """Where the model's own text lies in a rendered conversation, found by rendering turn by turn.
 
 The messages before an answer are rendered as a prompt, then the messages up to and including the
-answer; what the second text has more than the first is what the model has to write. That holds only
-where a template keeps prefixes; here it is checked, and a template that rewrites earlier turns is
-an error where such a turn is trained.
+answer; what the second text adds is what the model has to write. That holds only where a template
+keeps prefixes, which is checked. Some templates rewrite earlier turns: Qwen3's drops the thoughts
+of all answers before the last question. Such a conversation becomes several layouts, so that each
+answer is trained behind the very prompt that the model sees when it writes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from luciola.conversation.template import NOWHERE, ChatTemplate
 from luciola.errors import DataError, TemplateError
@@ -59,6 +60,34 @@ def training_layout(conversation: Conversation, template: ChatTemplate) -> Layou
     return Layout(text, tuple(_spans(messages, text, template, origin, closed=True)))
 
 
+def training_layouts(conversation: Conversation, template: ChatTemplate) -> list[Layout]:
+    """As few layouts as train each turn once, behind the prompt that the model sees at inference.
+
+    One, where the template keeps earlier turns as they are. Else the last holds all turns that it
+    keeps, and those that it rewrites are trained in layouts that end with them.
+
+    Raises: as `training_layout` does, but not where a turn is rewritten by later ones.
+    """
+    layouts: list[Layout] = []
+    rest: Conversation | None = conversation
+    while rest is not None:
+        last = last_trained(rest)
+        messages = rest.messages[: last + 1]
+        text = template.text(messages, prompt=False, origin=rest.origin)
+        rewritten: set[int] = set()
+        spans = _spans(messages, text, template, rest.origin, closed=True, rewritten=rewritten)
+        layouts.append(Layout(text, tuple(spans)))
+        rest = _only(rest, rewritten) if rewritten else None
+    return layouts[::-1]
+
+
+def _only(conversation: Conversation, turns: Collection[int]) -> Conversation:
+    """The conversation with only some of its turns trained."""
+    messages = enumerate(conversation.messages)
+    marked = (replace(message, trained=i in turns) for i, message in messages)
+    return replace(conversation, messages=tuple(marked))
+
+
 def prompt_layout(messages: Sequence[Message], template: ChatTemplate) -> Layout:
     """The text up to where the next answer begins, with the answers in it; none is trained."""
     text = template.text(messages, prompt=True)
@@ -102,11 +131,18 @@ def last_trained(conversation: Conversation) -> int:
 
 
 def _spans(
-    messages: Sequence[Message], text: str, template: ChatTemplate, origin: Origin, *, closed: bool
+    messages: Sequence[Message],
+    text: str,
+    template: ChatTemplate,
+    origin: Origin,
+    *,
+    closed: bool,
+    rewritten: set[int] | None = None,
 ) -> Iterator[Span]:
     """The spans of the turns that are answers or trained, and that `text` keeps as they are.
 
     `closed`: `text` is the messages and no more; else a prompt for the next answer ends it.
+    `rewritten` takes the trained turns that later ones change; where it is None they are an error.
     """
     for i, message in enumerate(messages):
         trained, answer = is_trained(message), message.role == "assistant"
@@ -117,6 +153,8 @@ def _spans(
         after = text if is_text else template.text(messages[: i + 1], prompt=False, origin=origin)
         if after.startswith(before) and text.startswith(after):
             yield Span(len(before), template.answer_end(after), trained, answer)
+        elif trained and rewritten is not None and after.startswith(before):
+            rewritten.add(i)
         elif trained:
             raise _rewritten(i, before, after, template, origin)
 

@@ -130,15 +130,18 @@ def _read(source: DataSource, notes: list[str]) -> Sequence[Example]:
 
 
 def _render(examples: Sequence[Example], renderer: Renderer, max_length: int) -> list[list[Tokens]]:
-    """Every example as tokens; a long plain text as several, so that nothing of it is lost."""
+    """Every example as tokens; a long plain text as several, so that nothing of it is lost, and
+    so is a conversation whose earlier turns its template rewrites.
+    """
     rendered: list[list[Tokens]] = []
     for example in examples:
-        tokens = renderer.render(example)
+        parts = renderer.render_all(example)
+        tokens = parts[0]
         if isinstance(example, Text) and len(tokens) > max_length:
             pieces = split_long([len(tokens)], max_length)
             rendered.append([join([tokens], [piece]) for piece in pieces if len(piece) > 1])
         else:
-            rendered.append([tokens])
+            rendered.append(parts)
     return rendered
 
 
