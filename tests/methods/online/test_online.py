@@ -350,7 +350,15 @@ def test_evaluations_stand_in_the_report(model: str) -> None:
     parts = first["component/count_e"] + first["component/length"]
     assert first["score"] == pytest.approx(parts)
     assert first["length"] > 2, "of the answer in tokens, and not the reward of that name"
-    assert "## Where the time went" in (run.folder / "report.md").read_text()
+    text = (run.folder / "report.md").read_text()
+    assert "## Where the time went" in text
+    assert "## Iterations\n\n| iteration | score |" in text and "values explain" in text
+    found = iterations(run)
+    assert report["score"]["start"] == found[0]["score/mean"]
+    assert report["score"]["best"] == max(row["score/mean"] for row in found)
+    assert report["kl"]["last"] == found[-1]["objective/kl"]
+    assert report["length"]["last"] == found[-1]["answers/length"]
+    assert sum(found[0][f"finish/{reason}"] for reason in ("end", "stop", "length")) == 1
 
 
 def test_a_run_leaves_a_model_that_transformers_loads(model: str) -> None:

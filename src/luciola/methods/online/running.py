@@ -28,6 +28,7 @@ from luciola.methods.online.method import Online
 from luciola.methods.online.preparing import Config, controller_for, prepare
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.rhythm import Rhythm
+from luciola.methods.online.summary import headlines, table
 from luciola.methods.online.tracing import Pictures
 from luciola.methods.preparation import check_device, tokenizer_of
 from luciola.methods.running import conduct
@@ -175,7 +176,11 @@ def run(
             save=_saver(config, tokenizer),
             lr_scales=_lr_scales(config),
             adam_eps=config.adam_eps,
-            sections=lambda folder: {"Where the time went": seconds(folder)},
+            report=lambda: headlines(folder.metrics()),
+            sections=lambda path: {
+                "Iterations": table(folder.metrics()),
+                "Where the time went": seconds(path),
+            },
             curves={"score/mean": "score", "objective/kl": "KL", "eval/score": "held out"},
         )
 

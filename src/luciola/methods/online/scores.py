@@ -57,6 +57,9 @@ def rollout_figures(experience: Experience, scores: Tensor) -> dict[str, float]:
         "answers/cut_off": float((~experience.ended).float().mean()),
         "sampler/difference": float((columns["sampled"] - columns["logprobs"])[mask].abs().mean()),
     }
+    for reason in ("end", "stop", "length"):
+        shares = [one.finish == reason for one in experience.rollouts]
+        figures[f"finish/{reason}"] = sum(shares) / len(shares)
     parts = experience.rollouts[0].parts
     if len(parts) > 1:
         for name in parts:
