@@ -203,3 +203,46 @@ def test_the_last_layers_are_trained_where_the_others_are_frozen_there() -> None
     assert (made["adapter"], made["freeze_layers"]) == ("freeze", 2)
     with pytest.raises(ConfigError, match="num_layers_unfrozen is 0, so that no layer"):
         settings(**{"model.num_layers_unfrozen": 0})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method.gen_kwargs": {"max_length": 9, "num_return_sequences": 2}},
+         "method.gen_kwargs: max_length, num_return_sequences change nothing here"),
+        ({"method.gen_experience_kwargs": {"max_new_tokens": 5}},
+         "max_new_tokens change nothing here beside gen_experience_kwargs"),
+        ({"scheduler": {"name": "linear", "kwargs": {"start_factor": 0.5}}},
+         "scheduler.kwargs: start_factor change nothing here"),
+        ({"scheduler.kwargs": {"T_max": 20, "eta_min": 0}}, "scheduler.kwargs: T_max change"),
+        ({"train.run_name": "mine"}, "train.run_name change nothing"),
+        ({"train.trainer": "MyTrainer"}, "train.trainer change nothing"),
+        ({"train.resume_from_checkpoint": "ckpts/x"}, "is not read as a folder"),
+    ],
+)  # fmt: skip
+def test_no_setting_is_dropped_in_silence(
+    changes: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipes.ppo(TRLConfig.update(default_ppo_config(), changes), "m", ())
+    assert said in caplog.text
+
+
+def test_what_every_script_of_trlx_says_is_not_complained_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    said = {"trainer": "AcceleratePPOTrainer", "pipeline": "PromptPipeline", "project_name": "trlx"}
+    recipes.ppo(TRLConfig.update(default_ppo_config(), {"train": said}), "m", ())
+    recipes.ilql(default_ilql_config(), "m")
+    assert not caplog.text
+
+
+def test_a_configuration_is_read_from_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    file.write_text("method: {name: ppoconfig, gamma: 0.5}\ntrain: {seed: 7}\n")
+    config = TRLConfig.load_yaml(file)
+    assert (config.method.gamma, config.train.seed) == (0.5, 7)
+    file.write_text("train: {}\n")
+    with pytest.raises(ConfigError, match="has no section 'method'"):
+        TRLConfig.load_yaml(file)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        TRLConfig.load_yaml(tmp_path / "none.yml")

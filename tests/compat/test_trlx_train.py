@@ -182,3 +182,22 @@ def test_a_run_whose_reward_cannot_be_compared_is_not_gone_on_with(model: str) -
             prompts=["a"],
             config=config,
         )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompts": ["a"], "metric_fn": len, "stop_sequences": ["."]},
+         "train: prompts, stop_sequences, metric_fn change nothing here, with SFT"),
+        ({"rewards": [1.0], "eval_prompts": ["a"]},
+         "train: eval_prompts change nothing here, with ILQL"),
+        ({"rewards": [1.0], "metric_fn": len}, "train: metric_fn change nothing here, with ILQL"),
+    ],
+)  # fmt: skip
+def test_no_argument_is_dropped_in_silence(
+    given: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call itself ends here: the configuration is of another method."""
+    with pytest.raises(ConfigError, match="ask for"):
+        luciola.rl.train("m", samples=["a"], config=default_ppo_config(), **given)
+    assert said in caplog.text

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from luciola.compat.trlx.sections import (
@@ -59,6 +60,22 @@ class TRLConfig:
                 _check_key(inner, {f.name for f in dataclasses.fields(known[key])}, f"{key}.")
             sections[key] = known[key](**values)
         return cls(**sections)
+
+    @classmethod
+    def load_yaml(cls, yml_fp: str | Path) -> TRLConfig:
+        """From a YAML file of the sections.
+
+        Raises: ConfigError for a file that cannot be read, or an unknown key.
+        """
+        import yaml
+
+        try:
+            found = yaml.safe_load(Path(yml_fp).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigError(f"{yml_fp} cannot be read ({str(error).splitlines()[0]})") from error
+        if not isinstance(found, Mapping) or not isinstance(found.get("method"), Mapping):
+            raise ConfigError(f"{yml_fp} has no section 'method', so it is no TRLConfig")
+        return cls.from_dict(found)
 
     @classmethod
     def update(

@@ -23,13 +23,33 @@ IDLE = (
     "tokenizer.tokenizer_extra_configs",
     "train.minibatch_size",
     "train.save_best",
+    "train.trainer_kwargs",
+    "train.run_name",
     "train.entity_name",
     "train.group_name",
+    "train.pipeline",
+    "train.trainer",
+    "train.project_name",
+    "train.save_optimizer",
     "train.logging_dir",
     "train.rollout_logging_dir",
     "train.tags",
 )
 """What is accepted so that old configurations load, and changes nothing here."""
+ORDINARY = {
+    "train.pipeline": ("PromptPipeline",),
+    "train.trainer": ("AcceleratePPOTrainer", "AccelerateILQLTrainer", "AccelerateSFTTrainer"),
+    "train.project_name": ("trlx",),
+}
+"""What every configuration of trlx says, and what happens here as well."""
+ANSWERING = {
+    "PPOConfig": ("max_new_tokens", "temperature"),
+    "ILQLConfig": ("max_new_tokens", "temperature", "top_k", "beta"),
+    "SFTConfig": (),
+}
+"""What is read of gen_kwargs."""
+TOKENS = ("pad_token_id", "eos_token_id", "bos_token_id")
+"""The tokenizer says these, and a configuration only repeats it."""
 FILTERS = {"top_k": 0, "top_p": 1.0, "do_sample": True, "repetition_penalty": 1.0}
 """What sampling for PPO does not filter: the log-probabilities are those of the plain softmax."""
 
@@ -46,6 +66,13 @@ def common(config: TRLConfig, model: str) -> Settings:
     name = model or config.model.model_path
     _check_model(config, name)
     _tell_idle(config)
+    _tell_generation(config)
+    if isinstance(train.resume_from_checkpoint, str):
+        log.warning(
+            "train.resume_from_checkpoint=%r is not read as a folder: the run of the same settings "
+            "is gone on with",
+            train.resume_from_checkpoint,
+        )
     found: Settings = {
         "model": name,
         "out": train.checkpoint_dir,
@@ -177,13 +204,35 @@ def _tell_idle(config: TRLConfig) -> None:
         section, _, name = path.partition(".")
         part = getattr(config, section)
         known = {f.name: f for f in dataclasses.fields(part)}
+        ordinary = ORDINARY.get(path, ())
         value = getattr(part, name, None)
         if isinstance(value, Mapping):  # `_trusts` reads that
             value = {key: one for key, one in value.items() if key != "trust_remote_code"}
-        if name in known and value != _default(known[name]):
+        if name in known and value != _default(known[name]) and value not in ordinary:
             found.append(path)
     if found:
         log.warning("TRLConfig: %s change nothing here", ", ".join(found))
+
+
+def _tell_generation(config: TRLConfig) -> None:
+    """Name what is set for answers and has no effect on them."""
+    method: Any = config.method
+    read = {*ANSWERING[type(method).__name__], *TOKENS}
+    if isinstance(method, PPOConfig):
+        read |= FILTERS.keys()  # told of by `_check_filters`
+    given = getattr(method, "gen_experience_kwargs", None) or method.gen_kwargs
+    unread = [key for key in given if key not in read]
+    if unread:
+        log.warning("method.gen_kwargs: %s change nothing here", ", ".join(unread))
+    if given is not method.gen_kwargs:
+        plain = method.gen_kwargs
+        other = [k for k in ANSWERING["PPOConfig"] if k in plain and plain[k] != given.get(k)]
+        if other:
+            log.warning(
+                "method.gen_kwargs: %s change nothing here beside gen_experience_kwargs, which "
+                "evaluations follow too",
+                ", ".join(other),
+            )
 
 
 def _default(item: dataclasses.Field[Any]) -> Any:

@@ -176,6 +176,8 @@ class TrainConfig:
     """Not read."""
     trainer: str = ""
     """Not read: the method decides."""
+    trainer_kwargs: dict[str, Any] = field(default_factory=dict)
+    """Not read."""
     project_name: str = ""
     """Not read: WANDB_PROJECT names it."""
     save_best: bool = True
@@ -184,6 +186,8 @@ class TrainConfig:
     """Not read: checkpoints are whole."""
     resume_from_checkpoint: str | bool | None = None
     """Set: go on with the run of the same settings; else it begins anew."""
+    run_name: str | None = None
+    """Not read: checkpoint_dir names the run."""
     entity_name: str | None = None
     """Not read."""
     group_name: str | None = None

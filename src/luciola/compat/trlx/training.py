@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,8 @@ from luciola.errors import ConfigError, DataError
 from luciola.fingerprints import Named, unnamed
 from luciola.methods.given import named_objects, named_rows
 from luciola.methods.job import Result
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -61,6 +64,17 @@ def train(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
+    method = "PPO" if reward_fn is not None else "SFT" if rewards is None else "ILQL"
+    idle = {
+        "samples": samples if method == "PPO" else None,
+        "rewards": rewards if method == "PPO" else None,
+        "prompts": None if method == "PPO" else prompts,
+        "stop_sequences": None if method == "PPO" else stop_sequences,
+        "eval_prompts": eval_prompts if _is_idle(method, metric_fn) else None,
+        "metric_fn": metric_fn if _is_idle(method, eval_prompts) else None,
+    }
+    if unused := [name for name, value in idle.items() if value]:
+        log.warning("train: %s change nothing here, with %s", ", ".join(unused), method)
     if reward_fn is not None:
         config = _config(config, PPOConfig, default_ppo_config)
         return _ppo(
@@ -84,6 +98,11 @@ def train(
     _check_rewards(samples, rewards)
     config = _config(config, ILQLConfig, default_ilql_config)
     return _ilql(model_path or "", config, samples, rewards, eval_prompts, metric_fn, show=show)
+
+
+def _is_idle(method: str, other: Any) -> bool:
+    """Whether evaluation is not possible: fine-tuning has none, ILQL's needs prompts and metric."""
+    return method == "SFT" or (method == "ILQL" and not other)
 
 
 def _config(

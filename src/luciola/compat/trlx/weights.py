@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luciola.compat.trlx.config import TRLConfig
-from luciola.compat.trlx.sections import ModelConfig
+from luciola.compat.trlx.sections import ModelConfig, SchedulerConfig
 from luciola.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,21 @@ def optimizer(config: TRLConfig) -> Settings:
 def _schedule(config: TRLConfig, lr: float) -> Settings:
     """A cosine that is far from its end after all steps is a constant."""
     name, given = config.scheduler.name, config.scheduler.kwargs
+    steps, usual = config.train.total_steps, SchedulerConfig().kwargs
+    if name == "linear":  # what the default's cosine left there says nothing
+        unread = [key for key, value in given.items() if usual.get(key) != value]
+        if given.get("total_iters") == steps:
+            unread.remove("total_iters")
+    else:
+        unread = [key for key in given if key not in usual]
+        if steps != float(given.get("T_max", steps)) <= 10 * steps:
+            unread.append("T_max")
+    if unread:
+        log.warning(
+            "scheduler.kwargs: %s change nothing here: the schedule goes over all %d steps",
+            ", ".join(unread),
+            steps,
+        )
     if name == "linear":
         return {"schedule": "linear"}
     if name != "cosine_annealing":
