@@ -71,6 +71,7 @@ def show(file: File, words: SomeWords = None) -> None:
     renderer = _renderer(view)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     typer.echo(_title(dataset))
+    _tell_dropped(dataset)
     typer.echo(legend(colour=colour))
     for example in dataset.examples[:count]:
         for whole in renderer.render_all(example):
@@ -87,6 +88,7 @@ def check(file: File, words: Words = None) -> None:
 
     dataset = scan(file)
     typer.echo(_title(dataset))
+    _tell_dropped(dataset)
     if dataset.examples:
         typer.echo(summary(dataset.examples))
     problems: list[Exception] = list(dataset.skipped)
@@ -96,7 +98,8 @@ def check(file: File, words: Words = None) -> None:
         typer.echo(str(problem))
     if problems:
         raise _unusable(file, dataset, problems)
-    typer.echo("every row can be used")
+    said = ", but not all that is in them: see above" if dataset.dropped else ""
+    typer.echo(f"every row can be used{said}")
 
 
 @app.command(short_help="Write the rows of any format as messages JSONL.")
@@ -140,6 +143,11 @@ def convert(
         left_out = counted(len(dataset.skipped), "row")
         said.append(f"{left_out} left out, the first: {dataset.skipped[0]}")
     typer.echo("\n".join(said), err=output.is_stdout)
+
+
+def _tell_dropped(dataset: Dataset) -> None:
+    for each in dataset.dropped:
+        typer.echo(f"warning: {each}")
 
 
 def _title(dataset: Dataset) -> str:

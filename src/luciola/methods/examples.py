@@ -126,6 +126,7 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
 def _read(source: DataSource, notes: list[str]) -> Sequence[Example]:
     found = read(source.path)
     notes.append(f"{source.path}: {counted(len(found.examples), 'example')}, {found.format}")
+    notes += [f"{source.path}: {each}" for each in found.dropped]
     return found.examples
 
 

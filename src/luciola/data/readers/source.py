@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from luciola.data.readers.dropped import Counter, Dropped, merged
 from luciola.data.readers.hub import SCHEME, hub_rows
 from luciola.data.readers.lines import json_rows
 from luciola.data.readers.recognition import departure, find_format, recognise
@@ -38,12 +39,14 @@ class Dataset:
         format: what the rows were recognised as, for people.
         path: what was read.
         skipped: one error for each row that could not be read; empty unless `scan` made this.
+        dropped: what rows hold that is not trained as what it is.
     """
 
     examples: tuple[Example, ...]
     format: str
     path: str
     skipped: tuple[DataError, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -67,7 +70,7 @@ def scan(source: str) -> Dataset:
     """
     skipped: list[DataError] = []
     found = _read(source, skipped.append)
-    return Dataset(found.examples, found.format, found.path, tuple(skipped))
+    return replace(found, skipped=tuple(skipped))
 
 
 def _raise(error: DataError) -> None:
@@ -130,11 +133,13 @@ def _dataset(path: str, rows: Rows, report: Report) -> Dataset:
     examples: list[Example] = []
     form: Format | None = None
     seen = 0
+    dropped = Counter()
     for row in rows:
         seen += 1
         try:
             if isinstance(row, DataError):
                 raise row
+            dropped.see(row.values, row.origin)
             form = form or recognise(row)
             examples.append(_example(row, form))
         except FormatError:
@@ -143,7 +148,8 @@ def _dataset(path: str, rows: Rows, report: Report) -> Dataset:
             report(error)
     if not seen:
         raise DataError("the data set is empty: it has no rows", path=path)
-    return Dataset(tuple(examples), form.name if form else "unknown", path)
+    name = form.name if form else "unknown"
+    return Dataset(tuple(examples), name, path, dropped=dropped.found())
 
 
 def _example(row: Record, form: Format) -> Example:
@@ -159,10 +165,11 @@ def _folder(path: Path, report: Report) -> Dataset:
         raise DataError(
             "the folder has no data file", path=path, remedy=f"Files are {', '.join(FILES)}."
         )
-    formats = Counter(part.format for part in parts)
+    formats = Tally(part.format for part in parts)
     names = [f"{name} ({count} file{'s' * (count > 1)})" for name, count in formats.items()]
     examples = tuple(example for part in parts for example in part.examples)
-    return Dataset(examples, ", ".join(names), str(path))
+    dropped = merged(each for part in parts for each in part.dropped)
+    return Dataset(examples, ", ".join(names), str(path), dropped=dropped)
 
 
 def data_files(folder: Path) -> list[Path]:
