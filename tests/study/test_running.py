@@ -309,6 +309,14 @@ def test_the_report_can_be_written_anew(study_of: StudyOf, scripted: Any) -> Non
         report_only(study_of(seed=5))
 
 
+def test_a_key_in_an_address_is_not_kept_in_the_study(study_of: StudyOf, scripted: Any) -> None:
+    models = [{"model": "m", "url": "http://localhost:1/v1?api_key=sk-verysecret"}]
+    run(study_of(models=models), scripted().opened, show=False)
+    files = [path for path in Path(study_of().out).rglob("*") if path.is_file()]
+    assert any(path.name == "grid.yaml" for path in files)
+    assert not [path for path in files if b"verysecret" in path.read_bytes()]
+
+
 def test_a_folder_with_something_else_is_left_alone(study_of: StudyOf, scripted: Any) -> None:
     config = study_of()
     Path(config.out).mkdir()

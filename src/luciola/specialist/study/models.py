@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from luciola.config.study import StudyConfig, StudyModel
 from luciola.errors import LuciolaError
 from luciola.specialist.study import digest
-from luciola.sql.asking.address import key_from, place_of
+from luciola.sql.asking.address import key_from, place_of, shown
 from luciola.sql.asking.costs import Prices
 from luciola.sql.asking.model import LanguageModel
 from luciola.sql.dail.organization import Budget
@@ -176,3 +176,9 @@ def _read(path: Path) -> Mapping[str, object]:
     except (OSError, ValueError, LuciolaError):
         return {}
     return found if isinstance(found, Mapping) else {}
+
+
+def without_keys(config: StudyConfig) -> StudyConfig:
+    """The grid to keep: what follows `?` in an address may be a key."""
+    models = [replace(model, url=shown(model.url)) for model in config.models]
+    return replace(config, models=type(config.models)(models))

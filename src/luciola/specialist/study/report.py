@@ -18,6 +18,7 @@ from luciola.specialist.study.comparisons import REFERENCES, Comparison, compari
 from luciola.specialist.study.grid import Plan
 from luciola.specialist.study.marks import models_of
 from luciola.specialist.study.material import Material
+from luciola.specialist.study.models import without_keys
 from luciola.specialist.study.page import Section, page
 from luciola.specialist.study.panels import save
 from luciola.specialist.study.results import Result, as_json
@@ -221,7 +222,7 @@ def _json(config: StudyConfig, results: Sequence[Result], found: Sequence[Compar
         for each in found
     ]
     whole = {
-        "grid": as_mapping(config),
+        "grid": as_mapping(without_keys(config)),
         "points": [as_json(result) for result in results],
         "comparisons": compared,
     }

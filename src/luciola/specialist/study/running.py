@@ -19,7 +19,7 @@ from luciola.runs.lock import Lock
 from luciola.runs.progress import Progress
 from luciola.specialist.study.grid import Point
 from luciola.specialist.study.judging import judge, read_replies
-from luciola.specialist.study.models import Opener, check_available, open_model
+from luciola.specialist.study.models import Opener, check_available, open_model, without_keys
 from luciola.specialist.study.results import Result, write_result
 from luciola.specialist.study.study import Study
 from luciola.sql.answer import without_thoughts
@@ -65,7 +65,7 @@ def run(
             study.reach(model)  # its tokenizer, too, is looked for before the first point
         grid = study.folder / GRID
         if source is None or not (grid.exists() and grid.samefile(source)):
-            write_atomically(grid, to_yaml(config))
+            write_atomically(grid, to_yaml(without_keys(config)))
         _ask_all(study, show=show)
         return write_report(study.folder, config, study.plan, study.material, study.results())
     except KeyboardInterrupt:

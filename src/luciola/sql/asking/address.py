@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from urllib.parse import SplitResult, urlsplit
+import re
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from luciola.errors import ConfigError
 
@@ -13,6 +14,10 @@ log = logging.getLogger(__name__)
 HERE = ("localhost", "127.0.0.1", "::1")
 """Servers on this machine, which are never asked through a proxy."""
 ENDINGS = ("/chat/completions", "/completions")
+
+
+SHORTEST_KEY = 6
+"""Letters; a shorter value of a query is a version or a flag."""
 
 
 def is_here(url: str) -> bool:
@@ -35,8 +40,18 @@ def place_of(url: str, *, chat: bool) -> str:
 
 
 def shown(url: str) -> str:
-    """The address as it may stand in messages: a query may hold a key."""
-    return urlsplit(url)._replace(query="").geturl()
+    """The address as it may stand in messages: its query, its user and its password may be keys."""
+    visible = re.split(r"[?#]", url, maxsplit=1)[0]
+    return re.sub(r"^([^/]*//)?[^/]*@", lambda match: match[1] or "", visible)
+
+
+def secrets_in(url: str) -> list[str]:
+    """The values in an address that may be keys: those of its query, as sent and as read."""
+    query = urlsplit(url).query
+    sent = [part.partition("=")[2] for part in query.split("&")]
+    read = [value for _, value in parse_qsl(query)]
+    found = {value for value in (*sent, *read) if len(value) >= SHORTEST_KEY}
+    return sorted(found, key=len, reverse=True)
 
 
 def _checked(url: str) -> SplitResult:
@@ -48,7 +63,7 @@ def _checked(url: str) -> SplitResult:
         usable = False
     if not usable:
         raise ConfigError(
-            f"{url!r} is no address of a server",
+            f"{shown(url)!r} is no address of a server",
             remedy="Write http://HOST:PORT/v1, or https://HOST/v1.",
         )
     if parts.username or parts.password:

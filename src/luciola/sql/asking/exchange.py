@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 from luciola.errors import EndpointError
 from luciola.seeds import seed
-from luciola.sql.asking.address import shown
+from luciola.sql.asking.address import secrets_in, shown
 from luciola.sql.asking.model import Sampling
 from luciola.sql.asking.pace import Pace, rest
 from luciola.sql.asking.post import Received, post
@@ -25,6 +26,7 @@ from luciola.sql.asking.wire import (
     Reply,
     body_of,
     code_of,
+    cut,
     message_of,
     read_reply,
 )
@@ -76,7 +78,9 @@ class Server:
 
     def hiding_key(self, text: str) -> str:
         """A text that may be shown."""
-        return text.replace(self.key, "…") if self.key else text
+        for secret in (self.key, *secrets_in(self.url)):
+            text = text.replace(secret, "…") if secret else text
+        return text
 
 
 class Exchange:
@@ -86,6 +90,7 @@ class Exchange:
         self.server = server
         self.pace = pace
         self.dialect = Dialect()
+        self._lock = threading.Lock()
         self._said = -SAY_EVERY_S
 
     def ask(
@@ -134,12 +139,21 @@ class Exchange:
             )
             received = self._posted(body, prompt, sampling, wanted, stop)
             if isinstance(received, Reply):
-                self.dialect = dialect if received.texts else self.dialect
-                return received
+                if received.texts:
+                    self._learn(dialect)
+                return received if dialect.stops else _stopped(received, sampling.stop)
             other = _simpler(dialect, received, wanted)
             if other is None:
                 return self._read(received)
             dialect = other
+
+    def _learn(self, dialect: Dialect) -> None:
+        """Use a dialect that was understood, and say once what is different in it."""
+        with self._lock:
+            said = dialect.differs(self.dialect)
+            self.dialect = dialect
+        if said:
+            log.warning("%s: %s", shown(self.server.url), "; ".join(said))
 
     def _posted(
         self, body: bytes, prompt: str, sampling: Sampling, wanted: int, stop: threading.Event
@@ -154,8 +168,7 @@ class Exchange:
             reason = getattr(error, "reason", None) or error
             if isinstance(reason, TimeoutError):
                 return Reply(problem=f"sent no answer within {server.timeout_s:g} s", remedy=LONGER)
-            words = getattr(reason, "strerror", None) or reason or type(error).__name__
-            return Reply(problem=f"cannot be reached: {words}")
+            return Reply(problem=server.hiding_key(_broken(error, reason)))
         received = replace(received, text=server.hiding_key(received.text))
         if received.status == 200:
             reply = read_reply(received.text, chat=server.chat)
@@ -218,6 +231,30 @@ class Exchange:
         self.pace.pause(wish)
         share = 0.5 + seed("back-off", prompt, number) / 2**63  # not all at once
         rest(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * share, stop)
+
+
+def _broken(error: Exception, reason: object) -> str:
+    """What went wrong with a connection, in a sentence."""
+    if isinstance(error, IncompleteRead):
+        return "broke off in the middle of its reply"
+    if isinstance(error, RemoteDisconnected):
+        return "closed the connection without a reply"
+    if isinstance(error, HTTPException):
+        return f"answered something that is no HTTP ({cut(str(error)) or type(error).__name__})"
+    words = getattr(reason, "strerror", None) or reason or type(error).__name__
+    if str(words).startswith("the reply "):
+        return f"cannot be understood: {words}"
+    return f"cannot be reached: {words}"
+
+
+def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
+    """The texts up to what would have ended them."""
+    texts = tuple(_before(text, stop) for text in reply.texts)
+    return replace(reply, texts=texts)
+
+
+def _before(text: str, stop: Sequence[str]) -> str:
+    return min((text.split(end, 1)[0] for end in stop), key=len, default=text)
 
 
 def _simpler(dialect: Dialect, received: Received, wanted: int) -> Dialect | None:

@@ -16,6 +16,10 @@ from typing import Any
 from luciola.sql.asking.cache import moved
 from luciola.sql.asking.model import Sampling
 
+ADDRESS = (
+    "Check the address (it mostly ends in /v1) and what stands between: a proxy or a login page "
+    "answers in a server's place."
+)
 TOO_LONG = re.compile(
     r"context[ _-]?(length|window|size)|max_model_len|maximum (context|prompt|input)"
     r"|too many (input )?tokens|(prompt|input) is too long|max_new_tokens`? must be <=",
@@ -32,21 +36,75 @@ class Dialect:
         several: more than one answer in one reply.
         seeds: a seed for what is drawn.
         limit: what it calls the most tokens of an answer.
+        heats: a temperature; without, it takes its own, which is mostly 1.
+        narrows: a share of the probability, top_p.
+        stops: texts that end an answer; without, the answer is cut at them here.
     """
 
     several: bool = True
     seeds: bool = True
     limit: str = "max_tokens"
+    heats: bool = True
+    narrows: bool = True
+    stops: bool = True
 
     def without(self, refusal: str, answers: int) -> Dialect | None:
         """The dialect after a request for so many answers was refused; None if nothing helps."""
         if "max_completion_tokens" in refusal and self.limit == "max_tokens":
             return replace(self, limit="max_completion_tokens")
-        if self.seeds and "seed" in refusal:
-            return replace(self, seeds=False)
+        named = refused_setting(refusal)
+        for setting, part in SETTINGS.items():
+            if named == setting and getattr(self, part):
+                return replace(self, **{part: False})  # type: ignore[arg-type]
         if self.several and answers > 1:
             return replace(self, several=False)
         return None
+
+    def differs(self, other: Dialect) -> list[str]:
+        """What this one does otherwise than another, in words."""
+        words = {
+            "several": "it is asked for one answer at a time",
+            "seeds": "it is asked without a seed",
+            "limit": f"it is asked with {self.limit}",
+            "heats": "it takes only its own temperature (mostly 1), so none is sent",
+            "narrows": "it is asked without top_p",
+            "stops": "it is asked without stop, and its answers are cut here",
+        }
+        return [said for part, said in words.items() if getattr(self, part) != getattr(other, part)]
+
+
+SETTINGS = {
+    "temperature": "heats",
+    "top_p": "narrows",
+    "stop": "stops",
+    "seed": "seeds",
+    "n": "several",
+}
+"""A setting's name in a request, and the part of a dialect that it belongs to."""
+REFUSED = re.compile(
+    r"""['"`\s.](?P<name>temperature|top_p|stop|seed|n)['"`]?[\s:,'"`]""", re.IGNORECASE
+)
+OF_REFUSAL = re.compile(
+    r"support|only|unknown|unrecogni|unexpected|not (?:permitted|allowed)|extra|invalid|deprecated",
+    re.IGNORECASE,
+)
+PAGE = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype html|html|head)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+
+
+def refused_setting(refusal: str) -> str:
+    """The setting that a refusal is about; "" where it names none."""
+    content = _json(refusal)
+    error = content.get("error", content) if isinstance(content, dict) else None
+    param = error.get("param") if isinstance(error, dict) else None
+    if isinstance(param, str) and param in SETTINGS:
+        return param
+    said = f" {message_of(refusal)} "
+    found = REFUSED.search(said) if OF_REFUSAL.search(said) else None
+    return found["name"].lower() if found else ""
 
 
 @dataclass(frozen=True)
@@ -97,13 +155,11 @@ def body_of(
 ) -> bytes:
     """The request for some answers; a seed is sent only where something is drawn."""
     message = {"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}
-    settings: dict[str, Any] = {
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        dialect.limit: sampling.max_tokens,
-    }
+    settings: dict[str, Any] = {"temperature": sampling.temperature} if dialect.heats else {}
+    settings |= {"top_p": sampling.top_p} if dialect.narrows else {}
+    settings |= {dialect.limit: sampling.max_tokens}
     settings |= {"n": answers} if answers > 1 else {}
-    settings |= {"stop": list(sampling.stop)} if sampling.stop else {}
+    settings |= {"stop": list(sampling.stop)} if sampling.stop and dialect.stops else {}
     settings |= {"seed": sampling.seed} if dialect.seeds and sampling.temperature else {}
     return json.dumps({"model": model, **message, **settings}).encode()
 
@@ -112,7 +168,7 @@ def read_reply(text: str, *, chat: bool) -> Reply:
     """The texts of a reply, or what is wrong with it; never raises."""
     content = _json(text)
     if not isinstance(content, dict):
-        return Reply(problem=f"answered no JSON object: {cut(text)!r}", counted=False, requests=1)
+        return _no_reply(text)
     read_tokens, written_tokens, counted = _usage(content)
     whole = Reply((), read_tokens, written_tokens, counted, requests=1)
     choices = content.get("choices")
@@ -129,6 +185,24 @@ def read_reply(text: str, *, chat: bool) -> Reply:
     unfinished = tuple(place for place, ending in enumerate(endings) if ending == "length")
     texts = tuple(text for text, _ in good)
     return replace(whole, texts=texts, problem=problem, is_final=is_final, cut=unfinished)
+
+
+def _no_reply(text: str) -> Reply:
+    """What came instead of an answer, and what to do about it."""
+    if not text.strip():
+        problem = "answered with an empty reply"
+    elif PAGE.match(text):
+        problem = f"answered with {page(text)} instead of JSON"
+    else:
+        problem = f"answered no JSON object: {cut(text)!r}"
+    return Reply(problem=problem, counted=False, requests=1, remedy=ADDRESS)
+
+
+def page(text: str) -> str:
+    """A web page in words, by its title."""
+    title = TITLE.search(text)
+    named = cut(title[1], 80) if title else ""
+    return f"a web page ({named!r})" if named else "a web page"
 
 
 def _usage(content: dict[str, Any]) -> tuple[int, int, bool]:
@@ -175,6 +249,10 @@ def message_of(text: str) -> str:
     content = _json(text)
     error = content.get("error", content) if isinstance(content, dict) else None
     found = error.get("message", error.get("detail")) if isinstance(error, dict) else error
+    if PAGE.match(text):
+        return page(text)
+    if not text.strip():
+        return "nothing more"
     return cut(found if isinstance(found, str) and found.strip() else text)
 
 
