@@ -88,3 +88,18 @@ def test_only_line_ends_part_predictions(tmp_path: Path) -> None:
     assert read_predictions(path, 2, "pairs", first=2) == ["SELECT 'a\x0cb'", ""]
     with pytest.raises(DataError, match="has 5 predictions for 2 pairs"):
         read_predictions(path, 2, "pairs")
+
+
+def test_birds_form_is_read_by_its_numbers(tmp_path: Path) -> None:
+    """Three questions, written in another order; one has no mark, one holds a tab of its own."""
+    path = tmp_path / "predict_dev.json"
+    mark = "\t----- bird -----\tshop"
+    rows = {"2": "SELECT 'a\tb'" + mark, "0": "SELECT 0" + mark, "1": "SELECT 1"}
+    path.write_text(json.dumps(rows, indent=4))
+    assert read_predictions(path, 3, "pairs") == ["SELECT 0", "SELECT 1", "SELECT 'a\tb'"]
+    path.write_text(json.dumps({**rows, "10": "SELECT 10"}))
+    with pytest.raises(DataError, match="index 10 stands where 3 should"):
+        read_predictions(path, 4, "pairs")
+    path.write_text(json.dumps({"0": 7}))
+    with pytest.raises(DataError, match="has none of the texts"):
+        read_predictions(path, 1, "pairs")

@@ -16,6 +16,7 @@ from typing import Any
 
 from luciola.errors import DataError
 
+BIRD_MARK = "\t----- bird -----\t"
 GOLD_NAMES = ("query", "gold", "sql", "SQL")
 PREDICTION_NAMES = ("prediction", "predicted", "pred", "sql", "SQL", "query", "answer")
 
@@ -168,10 +169,20 @@ def _json_rows(path: Path) -> list[tuple[int, Any]]:
     lines = _lines(path)
     if path.suffix == ".json":
         rows = _json("\n".join(lines), path, None)
+        if isinstance(rows, dict) and rows and all(name.isdecimal() for name in rows):
+            rows = _of_bird(rows)
         if not isinstance(rows, list):
             raise DataError("is no JSON list", path=path)
         return list(enumerate(rows, 1))
     return [(i, _json(line, path, i)) for i, line in enumerate(lines, 1) if line.strip()]
+
+
+def _of_bird(rows: dict[str, Any]) -> list[Any]:
+    """BIRD's form, `{"0": "SQL<TAB>----- bird -----<TAB>db_id"}`, as rows with an index."""
+    return [
+        {"index": int(name), "sql": text.split(BIRD_MARK)[0]} if isinstance(text, str) else text
+        for name, text in rows.items()
+    ]
 
 
 def _json(text: str, path: Path, line: int | None) -> Any:
