@@ -15,7 +15,7 @@ from luciola.errors import ConfigError, LuciolaError
 from luciola.models.load import end_ids
 from luciola.rollout.batch import context_length
 from luciola.rollout.beam import Beams
-from luciola.rollout.cache import PrefixCache
+from luciola.rollout.cache import Prefix, PrefixCache
 from luciola.rollout.contrastive import Contrastive
 from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.searching import SearchSampler, Strategy
@@ -58,7 +58,7 @@ class ChatModel:
         self.renderer = Renderer(tokenizer, template=template, system=system)
         self.end_ids = {*self.renderer.end_ids(), *end_ids(tokenizer, model)}
         self.context = context_length(model)
-        self.prefixes = PrefixCache()
+        self.prefixes: PrefixCache[Prefix] = PrefixCache()
 
     def check(self, settings: ChatSettings) -> None:
         """Raises: ConfigError for settings that this model has no use for."""

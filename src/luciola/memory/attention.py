@@ -13,7 +13,8 @@ from torch import Tensor
 from transformers.masking_utils import AttentionMaskInterface
 from transformers.modeling_utils import AttentionInterface
 
-from luciola.models.attention import _varlen_options, computing_dtype
+from luciola.models.attention import computing_dtype
+from luciola.models.varlen import grouped_heads_possible
 
 NAME = "luciola-simulated"
 
@@ -51,7 +52,7 @@ def simulated(
     rows, heads, length, width = query.shape
     parts = [x.to(kind).transpose(1, 2).flatten(0, 1) for x in (query, key, value)]
     groups = heads // key.shape[1]
-    if groups > 1 and "enable_gqa" not in _varlen_options():
+    if groups > 1 and not grouped_heads_possible():
         parts[1:] = [x.repeat_interleave(groups, 1) for x in parts[1:]]
     out: Tensor = _Flash.apply(*parts)
     return out.view(rows, length, heads, width), None

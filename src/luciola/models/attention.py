@@ -14,8 +14,6 @@ are not read as a second, different description of the packing.
 
 from __future__ import annotations
 
-import inspect
-from functools import cache
 from typing import Any
 
 import torch
@@ -27,6 +25,7 @@ from transformers.modeling_utils import AttentionInterface
 
 from luciola.models.attention_scores import Scores, full_mask, repeated
 from luciola.models.layout import ROOT, Layout
+from luciola.models.varlen import varlen_attention, windows_possible
 
 NAME = "luciola"
 
@@ -171,36 +170,12 @@ def _varlen(
     window: int | None,
 ) -> Tensor:
     """(1, T, H, D) by torch's variable-length flash kernel; causal from the last key backwards."""
-    from torch.nn.attention.varlen import varlen_attn
-
+    if window is not None and not windows_possible():
+        return _by_segment(query, key, value, layout, scaling, 0.0, window)
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (T, H, D)
     if layout.key_index is not None:
         k, v = k[layout.key_index], v[layout.key_index]
-    options = _varlen_options()
-    if "enable_gqa" in options:
-        extra: dict[str, Any] = {"enable_gqa": query.shape[1] != key.shape[1]}
-    else:
-        groups, extra = query.shape[1] // key.shape[1], {}
-        k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-    if "window_size" in options:
-        extra["window_size"] = (-1 if window is None else window - 1, 0)
-    else:
-        extra["is_causal"] = True
-    if window is not None and "window_size" not in options:
-        return _by_segment(query, key, value, layout, scaling, 0.0, window)
-    out = varlen_attn(
-        q, k, v, layout.queries, layout.keys, layout.longest_query, layout.longest_key,
-        scale=scaling, **extra,
-    )  # fmt: skip
-    assert isinstance(out, Tensor)  # no auxiliary outputs were asked for
-    return out.unsqueeze(0)
-
-
-@cache
-def _varlen_options() -> frozenset[str]:
-    from torch.nn.attention.varlen import varlen_attn
-
-    return frozenset(inspect.signature(varlen_attn).parameters)
+    return varlen_attention(q, k, v, layout, scaling, window).unsqueeze(0)
 
 
 def placeholder_mask(device: torch.device) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from torch import Tensor
 from transformers import DynamicCache
@@ -107,7 +107,23 @@ def snapshot(cache: Any, ids: tuple[int, ...]) -> Prefix:
     return Prefix(ids, tuple((layer.keys, layer.values) for layer in cache.layers))
 
 
-class PrefixCache:
+class Beginning(Protocol):
+    """What is kept of a computed prefix."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Its tokens."""
+        ...
+
+    def cut(self, length: int) -> Self:
+        """Its first tokens."""
+        ...
+
+
+P = TypeVar("P", bound=Beginning)
+
+
+class PrefixCache(Generic[P]):
     """The prefixes computed last, for the weights as they are: questions about one schema share it.
 
     A prompt also profits from the common part of a longer or different one.
@@ -116,12 +132,12 @@ class PrefixCache:
     def __init__(self, entries: int = 4) -> None:
         """Keep at most `entries` prefixes, the latest used."""
         self.entries = entries
-        self._kept: OrderedDict[tuple[int, ...], Prefix] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], P] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def longest(self, ids: tuple[int, ...]) -> Prefix | None:
+    def longest(self, ids: tuple[int, ...]) -> P | None:
         """The kept prefix that shares most with `ids`, cut to what they share; None if nothing."""
         best = max(self._kept, key=lambda kept: shared_length(kept, ids), default=())
         length = shared_length(best, ids)
@@ -130,7 +146,7 @@ class PrefixCache:
         self._kept.move_to_end(best)
         return self._kept[best].cut(length)
 
-    def keep(self, prefix: Prefix) -> None:
+    def keep(self, prefix: P) -> None:
         """Remember a prefix, and forget what it continues or the one used longest ago."""
         for ids in [ids for ids in self._kept if ids == prefix.ids[: len(ids)]]:
             del self._kept[ids]

@@ -52,7 +52,7 @@ class NaiveSampler:
         tokenizer: PreTrainedTokenizerBase | None = None,
         batch: int | None = None,
         stride: int | None = None,
-        prefixes: PrefixCache | None = None,
+        prefixes: PrefixCache[Prefix] | None = None,
         progress: Callable[[int, int], None] | None = None,
         steering: Steering | None = None,
         watch: Callable[[int, Sequence[int]], None] | None = None,
@@ -78,7 +78,7 @@ class NaiveSampler:
         on_cpu = self.forward.device.type == "cpu"
         self.batch = batch or (64 if on_cpu else 256)
         self.stride = stride or (1 if on_cpu else 8)
-        self.prefixes = prefixes if prefixes is not None else PrefixCache()
+        self.prefixes: PrefixCache[Prefix] = prefixes if prefixes is not None else PrefixCache()
         self.progress = progress
         self.watch = watch
         self.version = 0

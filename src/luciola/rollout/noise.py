@@ -26,12 +26,12 @@ def row_key(seed: int, copy: int = 0) -> int:
     return _signed(_mix(_mix(seed & _MASK) + copy * _GOLDEN))
 
 
-def gumbel(keys: Tensor, position: int, size: int) -> Tensor:
+def gumbel(keys: Tensor, position: int | Tensor, size: int) -> Tensor:
     """Standard Gumbel noise for every token at one position of each row.
 
     Args:
         keys: (B,) int64 from `row_key`.
-        position: index of the token within the answer, from 0.
+        position: index of the token within the answer, from 0; one for all rows, or (B,) int64.
         size: V, the number of tokens.
 
     Returns: (B, V) float32, mean 0.5772 and variance π²/6, at most 23.
@@ -42,10 +42,11 @@ def gumbel(keys: Tensor, position: int, size: int) -> Tensor:
     )  # -log(-log(1 - u)): fine steps where it is large
 
 
-def uniforms(keys: Tensor, position: int, size: int) -> Tensor:
+def uniforms(keys: Tensor, position: int | Tensor, size: int) -> Tensor:
     """(B, V) float32, uniform between 0 and 1, the ends excluded; arguments as for `gumbel`."""
     tokens = torch.arange(size, device=keys.device) * _signed(_GOLDEN)
-    starts = _mixed(keys + _signed(_mix(position + 1)))
+    place = _mixed(position + 1) if isinstance(position, Tensor) else _signed(_mix(position + 1))
+    starts = _mixed(keys + place)
     if keys.device.type != "cpu":
         return _uniform(starts[:, None] + tokens)
     rows = max(1, _CACHE_ELEMENTS // size)

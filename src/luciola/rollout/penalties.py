@@ -6,7 +6,7 @@ alone. Off for every row, none of it is computed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -65,16 +65,14 @@ class History:
             allowed: (B, V) bool of a constraint. Where n-grams forbid all that it allows, the
                 row's n-grams are let through.
         """
-        scores = repetition(logits.float(), self.ids, self.repetition)
-        if self.counts_answer:
-            counts = occurrences(self.answers, scores.shape[-1])
-            scores = scores - self.frequency * counts - self.presence * (counts > 0)
-        for size, rows in self.ngrams.items():
-            forbidden = repeated(self.ids, size, scores.shape[-1]) & rows[:, None]
-            left = ~forbidden if allowed is None else ~forbidden & allowed
-            forbidden &= left.any(-1, keepdim=True)
-            scores = scores.masked_fill(forbidden, -torch.inf)
-        return scores
+        return penalised(
+            logits,
+            self.ids,
+            self.answers if self.counts_answer else None,
+            (self.repetition, self.frequency, self.presence),
+            self.ngrams,
+            allowed,
+        )
 
     def select(self, rows: Tensor) -> None:
         """Rows in another order, some of them left out or taken several times; (B,) int64."""
@@ -92,6 +90,37 @@ def looks_back(sampling: Sampling) -> bool:
         or sampling.presence_penalty
         or sampling.no_repeat_ngram
     )
+
+
+def penalised(
+    logits: Tensor,
+    ids: Tensor,
+    answers: Tensor | None,
+    penalties: tuple[Tensor, Tensor, Tensor],
+    ngrams: Mapping[int, Tensor],
+    allowed: Tensor | None = None,
+) -> Tensor:
+    """Logits (B, V) float32 after all penalties, -inf where an n-gram would come twice.
+
+    Args:
+        logits: (B, V) in any float type.
+        ids: (B, T) prompt and answer of each row, behind padding.
+        answers: (B, T) answers alone, behind padding; None where no row's answer is counted.
+        penalties: repetition, frequency and presence, each (B, 1).
+        ngrams: (B,) bool for each size, True for the rows that have it.
+        allowed: as of `History`.
+    """
+    for_repetition, frequency, presence = penalties
+    scores = repetition(logits.float(), ids, for_repetition)
+    if answers is not None:
+        counts = occurrences(answers, scores.shape[-1])
+        scores = scores - frequency * counts - presence * (counts > 0)
+    for size, rows in ngrams.items():
+        forbidden = repeated(ids, size, scores.shape[-1]) & rows[:, None]
+        left = ~forbidden if allowed is None else ~forbidden & allowed
+        forbidden &= left.any(-1, keepdim=True)
+        scores = scores.masked_fill(forbidden, -torch.inf)
+    return scores
 
 
 def repetition(scores: Tensor, ids: Tensor, penalty: Tensor) -> Tensor:

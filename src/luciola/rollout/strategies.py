@@ -69,7 +69,11 @@ class Settings:
 
 
 def choose(
-    logits: Tensor, settings: Settings, keys: Tensor, position: int, allowed: Tensor | None = None
+    logits: Tensor,
+    settings: Settings,
+    keys: Tensor,
+    position: int | Tensor,
+    allowed: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Sample one token per row by Gumbel-max, or take the likeliest where the temperature is 0.
 
@@ -77,7 +81,7 @@ def choose(
         logits: (B, V) in any float type.
         settings: of the B rows.
         keys: (B,) int64 noise keys.
-        position: index of this token within the answers.
+        position: index of this token within the answers, one for all or (B,) int64.
         allowed: (B, V) bool of a constraint, True where the token may come; None: all may.
 
     Returns: tokens (B,) int64, and their log-probability (B,) float32 in nats under the
