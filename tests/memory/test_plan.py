@@ -238,3 +238,16 @@ def test_a_run_that_cannot_fit_ends_with_that_error(
     data = str(write_chats(tmp_path / "chats.jsonl"))
     with pytest.raises(TrainingError, match="one example of up to 64 tokens"):
         luciola.sft(model=folder, data=data, max_length=64, device="cpu", precision="fp32")
+
+
+def test_a_configuration_alone_can_be_planned(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No weights and no tokenizer: the memory follows from config.json."""
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "config.json").write_bytes(Path(folder, "config.json").read_bytes())
+    assert main(["plan", "model=bare", "--card", "24GB"]) == 0
+    bare = capsys.readouterr().out
+    assert main(["plan", f"model={folder}", "--card", "24GB"]) == 0
+    figures = [line for line in capsys.readouterr().out.splitlines() if "GiB" in line]
+    assert [line for line in bare.splitlines() if "GiB" in line] == figures

@@ -62,7 +62,11 @@ class Planner:
     @cached_property
     def model(self) -> Any:
         """The bare model on the meta device, its weights in the run's type."""
-        model: Any = empty_model(self.config.model, trust_remote_code=self.config.trust_remote_code)
+        model: Any = empty_model(
+            self.config.model,
+            trust_remote_code=self.config.trust_remote_code,
+            weights=False,
+        )
         if not any(p.is_meta for p in model.parameters()):  # a GGUF file, or one with an adapter
             model = model.to("meta")
         half = self.autocast and self.config.adapter != "full"

@@ -17,15 +17,15 @@ WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin
 LANGUAGE_MODELS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
 
 
-def check_folder(folder: Path) -> None:
-    """Raises: ModelError if a folder lacks a model's configuration or weights."""
+def check_folder(folder: Path, *, weights: bool = True) -> None:
+    """Raises: ModelError if a folder lacks a model's configuration, or weights if they matter."""
     if not (folder / CONFIG).is_file():
         raise ModelError(
             f"{folder} has no {CONFIG}, so it is not a model's folder",
             remedy="Give the folder that save_pretrained wrote.",
         )
     json_of(folder / CONFIG)
-    if not any_file(folder, WEIGHT_FILES):
+    if weights and not any_file(folder, WEIGHT_FILES):
         raise ModelError(
             f"{folder} has no weights: no *.safetensors and no pytorch_model.bin",
             remedy="Copy the weights of the model there; its configuration alone is not enough.",

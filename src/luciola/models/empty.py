@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def empty_model(name: str, *, trust_remote_code: bool = False) -> PreTrainedModel:
+def empty_model(
+    name: str, *, trust_remote_code: bool = False, weights: bool = True
+) -> PreTrainedModel:
     """The model on the meta device; a GGUF file or a folder with an adapter is loaded in full.
+
+    Args:
+        weights: refuse a folder without weights; a plan needs none.
 
     Raises: ModelError if it cannot be found, or its folder lacks configuration or weights.
     """
@@ -26,7 +31,7 @@ def empty_model(name: str, *, trust_remote_code: bool = False) -> PreTrainedMode
     if source.gguf_file or (source.is_local and (source.path / ADAPTER).is_file()):
         return load_model(source, trust_remote_code=trust_remote_code)
     if source.is_local:
-        check_folder(source.path)
+        check_folder(source.path, weights=weights)
     config = load_config(source, trust_remote_code=trust_remote_code)
     with quiet(downloads=True), torch.device("meta"):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(
