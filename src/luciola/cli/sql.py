@@ -91,7 +91,10 @@ def train(
     result = train_specialist(config, dry_run=dry_run, fresh=fresh)
     tell(result)
     if result.ending in ("finished", "stopped early") and not Path(config.database).is_dir():
-        typer.echo(f'Ask it: luciola sql ask {config.database} "…" --model {result.model}')
+        from luciola.sql.database.address import display_name
+
+        name = display_name(config.database)
+        typer.echo(f'Ask it: luciola sql ask {name} "…" --model {result.model}')
 
 
 def _named_database(words: list[str]) -> list[str]:

@@ -35,18 +35,26 @@ def inspection(database: str | Path, *, samples: int = 3, allowed: Allowed | Non
         f"{display_name(database)}: {schema.dialect}, {len(schema.tables)} tables, "
         f"{columns} columns, {rows:,} rows"
     ]
-    for table in schema.tables:
+    for table in (*schema.tables, *schema.views):
         found = {
             column.name: _samples(database, table.name, column.name, samples)
             for column in table.columns
         }
-        parts.append("\n".join(_table(table, found)))
+        parts.append("\n".join(_table(table, found, is_view=table in schema.views)))
+    if schema.unreadable:
+        names = ", ".join(map(one_line, schema.unreadable))
+        parts.append(f"This user may not read: {names}")
+    if schema.views:
+        parts.append("A model reads the tables; name views in --tables to have it read them too.")
     parts.append("As a model reads it:\n" + schema_text(schema))
     return "\n\n".join(parts)
 
 
-def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
-    yield f"{one_line(table.name)} ({table.rows or 0:,} row{'s' * (table.rows != 1)})"
+def _table(table: Table, samples: dict[str, list[str]], *, is_view: bool) -> Iterator[str]:
+    rows = "not counted" if table.rows is None else f"{table.rows:,} row{'s' * (table.rows != 1)}"
+    kind = "view, " if is_view else ""
+    remark = f": {one_line(table.comment)}" if table.comment else ""
+    yield f"{one_line(table.name)} ({kind}{rows}){remark}"
     width = max(display_width(one_line(column.name)) for column in table.columns)
     for column in table.columns:
         keys = "key" if column.primary_key else ""
@@ -54,6 +62,8 @@ def _table(table: Table, samples: dict[str, list[str]]) -> Iterator[str]:
             if column.name in key.columns:
                 keys = f"{keys} -> {one_line(key.referred_table)}".strip()
         shown = ", ".join(samples[column.name])
+        if column.comment:
+            shown = f"{shown} ({one_line(column.comment)})".strip()
         name = padded(one_line(column.name), width)
         yield f"  {name}  {column.type:<9} {padded(keys, KEYS_WIDTH)} {shown}".rstrip()
 

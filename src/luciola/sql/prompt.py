@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from luciola.sql.identifier import identifier, literal
+from luciola.sql.identifier import identifier, literal, table_identifier
 from luciola.sql.schema import Column, Schema, Table
 from luciola.sql.values import Mention
 from luciola.types import Conversation, Message, Origin
@@ -78,14 +78,15 @@ def question_text(
 
 
 def _mention_text(mention: Mention, dialect: str) -> str:
-    table, column = identifier(mention.table, dialect), identifier(mention.column, dialect)
+    table = table_identifier(mention.table, dialect)
+    column = identifier(mention.column, dialect)
     return f"{table}.{column} = {literal(mention.value)}"
 
 
 def table_line(schema: Schema, table: Table, types: bool = False) -> str:
     """One table as a line of `schema_text`."""
     columns = ", ".join(column_text(schema, table, column, types) for column in table.columns)
-    return f" {identifier(table.name, schema.dialect)}: {columns}"
+    return f" {table_identifier(table.name, schema.dialect)}: {columns}"
 
 
 def column_text(schema: Schema, table: Table, column: Column, types: bool = False) -> str:
@@ -101,7 +102,7 @@ def _targets(schema: Schema, table: Table, column: Column) -> Iterator[str]:
         referred = schema.table(key.referred_table)
         if referred is None or column.name not in key.columns:
             continue
-        name = identifier(referred.name, schema.dialect)
+        name = table_identifier(referred.name, schema.dialect)
         place = key.columns.index(column.name)
         if place < len(key.referred_columns):
             name += f".{identifier(key.referred_columns[place], schema.dialect)}"

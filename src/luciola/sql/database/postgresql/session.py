@@ -130,7 +130,7 @@ class PostgresqlSession:
         short = f" AND length({name}::text) <= {longest}" if longest else ""
         sql = (
             f"SELECT DISTINCT {name} FROM (SELECT {name} FROM "
-            f"{table_identifier(table, 'postgresql', always=True)} LIMIT {rows}) AS some "
+            f"{table_identifier(table, 'postgresql', always=True)} LIMIT {rows}) AS looked_at "
             f"WHERE {name} IS NOT NULL{short} LIMIT {most}"
         )
         self._begin(limits)
