@@ -119,17 +119,27 @@ def ask(
 ) -> None:
     """Answer a question about a database: the SQL, its result, and how long it took."""
     from luciola.cli.questions import answer_all, answer_one
+    from luciola.sql.database.address import display_name
 
     check_database(database)
     if question is not None and not question.strip():
         raise ConfigError("the question is empty", remedy='Ask e.g. "How many rows are there?"')
     chosen = model or _newest_specialist(database)
     check_model(chosen)
+    if not model:
+        typer.echo(f"model {chosen}, the newest trained on {display_name(database)}", err=True)
     from luciola.specialist.asking import Specialist, Writer
 
     writer = Writer(chosen, device=device, trust_remote_code=trust_remote_code)
     only = allowed(tables, columns)
     with Specialist(writer, database, timeout_s=timeout, allowed=only) as specialist:
+        if changed := specialist.changes():
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            typer.echo(
+                f"the schema has changed since this model was trained: {', '.join(changed[:3])}"
+                f"{more}; train it again for answers that know it",
+                err=True,
+            )
         if question is None:
             answer_all(specialist)
         else:

@@ -103,6 +103,8 @@ class TrainingConfig:
 
     max_length: Count = 1024
     """Tokens per example; longer ones are cut at the end, with a notice."""
+    max_cut: Share = 0.8
+    """Refuse to train if max_length cuts or drops more than this share of the data; 1: never."""
     packing: Literal["auto", "padded", "packed", "tree"] = "auto"
     """Row layout: padded, packed side by side, or a tree of branches that share a prefix."""
 

@@ -39,12 +39,17 @@ class AnswerRenderer:
         lengths: what is kept of long ones.
         closed: every answer ends with an end token, also one that was cut, as a model that judges
             whole answers needs it; else an answer that was cut just stops.
+
+    So far, `num_cut` answers did not fit behind their prompts whole, and the longest had `longest`
+    tokens with its prompt.
     """
 
     def __init__(self, renderer: Renderer, lengths: Lengths, *, closed: bool) -> None:
         self.renderer = renderer
         self.lengths = lengths
         self.closed = closed
+        self.num_cut = 0
+        self.longest = 0
         self._end: dict[bool, list[int]] = {}
         self._ends = set(renderer.end_ids())
 
@@ -56,6 +61,9 @@ class AnswerRenderer:
         Raises: TemplateError if the chat template is missing or refuses the prompt.
         """
         pairs = [self.ids(prompt, answer, origin) for answer in answers]
+        sizes = [len(head) + len(tail) for head, tail in pairs]
+        self.num_cut += sum(size > self.lengths.longest for size in sizes)
+        self.longest = max(self.longest, *sizes)
         head, tails = cut(pairs[0][0], [tail for _, tail in pairs], self.lengths)
         if self.closed:
             tails = [

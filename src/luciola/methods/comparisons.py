@@ -13,6 +13,7 @@ from luciola.config.preference import PreferenceConfig
 from luciola.config.sft import DataSource
 from luciola.conversation.answers import AnswerRenderer, Lengths
 from luciola.conversation.render import Renderer
+from luciola.data.cutting import check_cut, cut_text
 from luciola.data.preferences import read_preferences
 from luciola.data.split import split
 from luciola.data.summary import counted
@@ -98,13 +99,22 @@ def load_comparisons(
     for source in config.eval_data:
         held_out += _read(source, config, notes)
     rendered = [_rendered(p, render) for p in [*train, *held_out]]
+    num_answers = sum(len(comparison.answers) for comparison in rendered)
+    check_cut(
+        render.num_cut,
+        num_answers,
+        config.max_cut,
+        what="answer",
+        limit=config.max_length,
+        needed=render.longest,
+    )
     training = [answer for c in rendered[: len(train)] for answer in c.answers]
     weights = tuple(source.weight for source in config.data)
     return Comparisons(
         all=rendered,
         num_training=len(train),
         order=Order(tuple(sizes), weights, config.seed),
-        notes=(*notes, *_described(rendered, len(train), config)),
+        notes=(*notes, *_described(rendered, len(train), config, render.num_cut)),
         shared_prefixes=saves_work(training),
         is_chat=any(not isinstance(p.prompt, str) for p in train),
     )
@@ -139,16 +149,17 @@ def _rendered(preference: Preference, render: AnswerRenderer) -> Comparison:
 
 
 def _described(
-    rendered: Sequence[Comparison], training: int, config: PreferenceConfig
+    rendered: Sequence[Comparison], training: int, config: PreferenceConfig, num_cut: int
 ) -> list[str]:
     answers = [answer for comparison in rendered for answer in comparison.answers]
-    at_limit = sum(len(answer) >= config.max_length for answer in answers)
     text = (
         f"{counted(len(answers), 'answer')}, {sum(map(len, answers)):,} tokens with their prompts"
     )
     lines = [f"{text}, the longest {max(map(len, answers)):,}"]
-    if at_limit:
-        lines.append(f"cut at {config.max_length:,} tokens, or just as long: {at_limit:,} answers")
+    if num_cut:
+        what = "answer"
+        shown = cut_text(num_cut, len(answers), what, left_out=False, limit=config.max_length)
+        lines.append(shown)
     if len(rendered) > training:
         lines.append(f"held out: {counted(len(rendered) - training, 'comparison')}")
     return lines

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from luciola.config.sft import DataSource, SftConfig
 from luciola.conversation.render import Renderer, truncate
+from luciola.data.cutting import check_cut
 from luciola.data.mixture import epoch_order
 from luciola.data.packing import join, split_long
 from luciola.data.prefixes import shared_prefixes
@@ -112,6 +113,8 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
             f"no example has a trained token within max_length={config.max_length}",
             remedy=f"The shortest has {figures.shortest} tokens; raise max_length.",
         )
+    check_fit(figures, config.max_cut)
+    notes += cut_notes(figures)
     weights = tuple(source.weight for source in config.data)
     return Examples(
         source=Rendered(train),
@@ -120,6 +123,25 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
         statistics=figures,
         notes=tuple(notes),
         shared_prefixes=saves_work(train),
+    )
+
+
+def cut_notes(figures: Statistics) -> list[str]:
+    """What share of the examples is cut; none where all fit."""
+    share = f"{figures.truncated / figures.examples:.0%}"
+    return [f"{share} of the examples do not fit into max_length"] if figures.truncated else []
+
+
+def check_fit(figures: Statistics, most: float, path: str | None = None) -> None:
+    """Raises: DataError where more than the share `most` of the examples is cut."""
+    check_cut(
+        figures.truncated,
+        figures.examples,
+        most,
+        what="example",
+        limit=figures.max_length,
+        needed=figures.longest,
+        path=path,
     )
 
 

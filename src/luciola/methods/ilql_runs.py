@@ -13,6 +13,7 @@ from luciola.config.ilql import IlqlConfig
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer
 from luciola.conversation.template import load_template
+from luciola.data.cutting import cut_text
 from luciola.data.summary import counted
 from luciola.fingerprints import unnamed
 from luciola.methods.given import are_rows, named_objects, named_rows
@@ -108,7 +109,9 @@ def run(
     asked = eval_prompts or config.eval_prompts
     longest = config.max_length - config.max_new_tokens
     prompts = (
-        read_prompts(asked, renderer, format=config.prompt_format, longest=longest)
+        read_prompts(
+            asked, renderer, format=config.prompt_format, longest=longest, max_cut=config.max_cut
+        )
         if asked
         else None
     )
@@ -210,5 +213,6 @@ def introduction(
         *logs.notes,
     ]
     if prompts is not None and prompts.too_long:
-        lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
+        total, limit = len(prompts) + prompts.too_long, config.max_length - config.max_new_tokens
+        lines.append(cut_text(prompts.too_long, total, "prompt", left_out=True, limit=limit))
     return lines

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from luciola.config.ilql import IlqlConfig
 from luciola.conversation.render import Renderer
+from luciola.data.cutting import check_cut
 from luciola.data.dialogues import DialogueRenderer, read_dialogue, standardized
 from luciola.data.grouping import ends
 from luciola.data.readers.source import data_files, rows_of_file
@@ -67,7 +68,7 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
     samples: list[Tokens] = []
     rewards: list[float] = []
     sizes: list[int] = []
-    longer = dropped = 0
+    longer = dropped = longest = 0
     sources = [_rows(source.path) for source in config.data] if rows is None else [_given(rows)]
     for source in sources:
         before = len(samples)
@@ -76,6 +77,7 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
             whole = render.whole(dialogue.as_chat() if chat else dialogue)
             kept = render.cut(whole)
             longer += len(whole) > len(kept)
+            longest = max(longest, len(whole))
             dropped += not kept.trained.any()
             if kept.trained.any():
                 samples.append(kept)
@@ -83,6 +85,9 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
         sizes.append(len(samples) - before)
     named = "" if rows is not None else ", ".join(source.path for source in config.data)
     _check_some_are_left(len(samples), dropped, config.max_length, named)
+    total = len(samples) + dropped
+    limit, most = config.max_length, config.max_cut
+    check_cut(longer, total, most, what="sample", limit=limit, needed=longest)
     weights = tuple(s.weight for s in config.data) if rows is None else (1.0,)
     return Logs(
         samples,

@@ -18,6 +18,7 @@ FREE = (
     "max_failing_pairs",
     "pair_timeout",
     "reward_timeout",
+    "max_cut",
 )
 """Settings that may differ without making another run; the examples are compared separately."""
 

@@ -16,7 +16,7 @@ from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
 from luciola.models.source import resolve, version_of
 from luciola.rollout.naive import NaiveSampler
-from luciola.specialist.expertise import Expertise
+from luciola.specialist.expertise import Expertise, changes, columns_of, same_place
 from luciola.specialist.form import Form, UnusableError
 from luciola.specialist.reading import Reading
 from luciola.specialist.represented import Represented
@@ -26,6 +26,7 @@ from luciola.sql.asking.cache import AnswerCache
 from luciola.sql.database.allowed import Allowed
 from luciola.sql.execution import TOO_DEEP
 from luciola.sql.sandbox import Result, Sandbox
+from luciola.sql.schema import read_schema
 from luciola.types import Sampling
 
 if TYPE_CHECKING:
@@ -205,8 +206,22 @@ class Specialist:
         allowed: Allowed | None = None,
     ) -> None:
         self.writer = writer
+        self.database = database
+        self.allowed = allowed
         self.reading = writer.read(database, allowed)
         self.sandbox = Sandbox(database, timeout_s=timeout_s, allowed=allowed, strict_quotes=True)
+
+    def changes(self) -> list[str]:
+        """What changed in the schema since the model was trained on this database.
+
+        Nothing is told where only a part of it may be read: what is hidden would be named.
+        """
+        expertise = self.writer.expertise
+        if self.allowed is not None or expertise.schema is None:
+            return []
+        if not same_place(expertise.database, self.database):
+            return []
+        return changes(expertise.schema, columns_of(read_schema(self.database)))
 
     def ask(self, question: str) -> Reply:
         """Write SQL for a question and run it; never raises for what the model wrote."""

@@ -61,12 +61,20 @@ def make_completions(
             remedy="Queries begin with SELECT, and prompt and answer fit into "
             f"max_length={config.max_length}; a schema that is too long fits with prompt=house.",
         )
+    if len(lesson.left_out) > config.max_cut * len(pairs):
+        raise DataError(
+            f"{len(lesson.left_out):,} of {len(pairs):,} pairs cannot be put in "
+            f"prompt={config.prompt}, and max_cut is {config.max_cut:g}: {lesson.reasons}",
+            path=config.pairs,
+            remedy="Raise max_length, take prompt=house, or accept the loss with max_cut=1.",
+        )
     notes = [f"{config.pairs}: {len(pairs):,} pairs of question and SQL in {expertise.prompt}"]
     if lesson.num_partial:
         room = f"{prompt_room(config.max_length):,} tokens"
         notes.append(f"{lesson.num_partial:,} of them with a part of their schema, to fit {room}")
     if lesson.left_out:
-        notes.append(f"{len(lesson.left_out):,} of them left out: {lesson.reasons}")
+        share = f"{len(lesson.left_out) / len(pairs):.0%}"
+        notes.append(f"{len(lesson.left_out):,} of them left out ({share}): {lesson.reasons}")
     return Examples(
         source=Rendered(usable),
         order=Order((len(usable),), (1.0,), config.seed),

@@ -16,6 +16,7 @@ from luciola.runs.atomic import write_atomically
 
 if TYPE_CHECKING:
     from luciola.sql.dail.representation import Representation
+    from luciola.sql.schema import Schema
 
 FILE = "specialist.json"
 
@@ -35,6 +36,8 @@ class Expertise:
         chat: whether a representation is a user's message; else it is raw text that is continued.
         strip_suffix: whether the blank that ends a representation begins the answer instead.
         room: tokens that a representation had at most; 0: what the model's context leaves.
+        schema: the columns of each table while it was trained; None: of many databases, or not
+            known.
     """
 
     database: str = ""
@@ -46,6 +49,7 @@ class Expertise:
     chat: bool = False
     strip_suffix: bool = False
     room: int = 0
+    schema: dict[str, list[str]] | None = None
 
     @classmethod
     def of(cls, config: SqlConfig, *, database: str, room: int) -> Expertise:
@@ -111,13 +115,36 @@ class Expertise:
         return known
 
 
+def columns_of(schema: Schema) -> dict[str, list[str]]:
+    """The columns of each table, as a model remembers them."""
+    return {table.name: [column.name for column in table.columns] for table in schema.tables}
+
+
+def changes(before: dict[str, list[str]], now: dict[str, list[str]]) -> list[str]:
+    """What a schema gained and lost, in words; none where it is the same."""
+    found = [f"table {name} is gone" for name in before if name not in now]
+    found += [f"table {name} is new" for name in now if name not in before]
+    for name in before.keys() & now.keys():
+        lost = [column for column in before[name] if column not in now[name]]
+        new = [column for column in now[name] if column not in before[name]]
+        found += [f"column {name}.{column} is gone" for column in lost]
+        found += [f"column {name}.{column} is new" for column in new]
+    return sorted(found)
+
+
+def same_place(one: str | Path, other: str | Path) -> bool:
+    """Whether two names mean one database: the same URL, or the same file."""
+    names = (str(each) for each in (one, other))
+    first, second = (name if "://" in name else str(Path(name).resolve()) for name in names)
+    return first == second
+
+
 def specialists(database: str | Path, runs: Path = Path("runs")) -> list[Path]:
     """Models under `runs` that were trained on this database, newest first."""
-    wanted = str(database) if "://" in str(database) else str(Path(database).resolve())
     found = []
     for file in runs.rglob(f"model/{FILE}"):
         known = Expertise.load(str(file.parent)).database
-        if known and (known if "://" in known else str(Path(known).resolve())) == wanted:
+        if known and same_place(known, database):
             found.append(file)
     return [file.parent for file in sorted(found, key=lambda f: -f.stat().st_mtime)]
 

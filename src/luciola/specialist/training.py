@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from luciola.config.sql import SqlConfig
 from luciola.config.write import as_mapping
 from luciola.conversation.render import Renderer, truncate
+from luciola.data.cutting import check_cut
 from luciola.data.order import permutation
 from luciola.data.statistics import statistics
 from luciola.data.summary import counted
 from luciola.errors import DataError
-from luciola.methods.examples import Examples, Order, saves_work
+from luciola.methods.examples import Examples, Order, check_fit, cut_notes, saves_work
 from luciola.methods.job import Result
 from luciola.methods.sft import train
 from luciola.methods.stream import Rendered
@@ -37,7 +38,7 @@ from luciola.specialist.augment.stream import Augmented
 from luciola.specialist.checked_queries import CheckedQueries
 from luciola.specialist.completions import make_completions, prompt_room
 from luciola.specialist.evaluating import Databases
-from luciola.specialist.expertise import Expertise, check_representation
+from luciola.specialist.expertise import Expertise, check_representation, columns_of
 from luciola.specialist.pair_checks import check_pairs, check_share
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
@@ -137,7 +138,8 @@ def train_specialist(
         dry_run=dry_run, fresh=fresh, show=show, workers=workers,
     )  # fmt: skip
     if result.ending in ("finished", "stopped early"):
-        expertise.save(result.model)
+        schema = columns_of(read_schema(expertise.database)) if expertise.database else None
+        replace(expertise, schema=schema).save(result.model)
     return result
 
 
@@ -169,12 +171,16 @@ def make_examples(
             path=config.pairs,
             remedy=f"The shortest has {figures.shortest} tokens; raise max_length.",
         )
+    check_fit(figures, config.max_cut, config.pairs)
     return Examples(
         source=Rendered(usable),
         order=Order((len(usable),), (1.0,), config.seed),
         held_out=(),
         statistics=figures,
-        notes=(f"{config.pairs}: {len(pairs):,} pairs of question and SQL",),
+        notes=(
+            f"{config.pairs}: {len(pairs):,} pairs of question and SQL",
+            *cut_notes(figures),
+        ),
         shared_prefixes=saves_work(usable),
     )
 
@@ -210,6 +216,17 @@ def make_copying_examples(
     if not kept:
         raise DataError("no pair's SQL fits its database", path=config.pairs)
     looked = [source.tokens(index, 0) for index in range(min(len(source), 500))]
+    figures = statistics(looked, config.max_length)
+    check_cut(
+        figures.untrained,
+        len(looked),
+        config.max_cut,
+        what="pair",
+        limit=config.max_length,
+        needed=max(source.plain_length(index) for index in range(len(looked))),
+        left_out=True,
+        path=config.pairs,
+    )
     left_out = len(pairs) - len(kept)
     notes = [f"{config.pairs}: {len(pairs):,} pairs of question and SQL, {left_out} left out"]
     if len(source) > len(looked):
@@ -218,7 +235,7 @@ def make_copying_examples(
         source=source,
         order=Order((len(source),), (1.0,), config.seed),
         held_out=(),
-        statistics=statistics(looked, config.max_length),
+        statistics=figures,
         notes=tuple(notes),
         shared_prefixes=False,
     )

@@ -55,7 +55,6 @@ def test_text_that_the_database_holds_in_a_broken_encoding_does_not_stop_the_run
     [
         ({"metrics": "em,f1"}, "--metrics 'em,f1'"),
         ({"metrics": ","}, "no metric"),
-        ({"tables": ""}, "needs --tables"),
         ({"predictions": ""}, "needs --predictions"),
         ({"databases": ""}, "needs --databases"),
         ({"databases": "gone"}, "no folder gone"),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from luciola.methods.job import Result
 
 log = logging.getLogger(__name__)
+CUTS = {"max_cut": 1.0}
+"""Firefly cuts whatever is too long."""
 
 
 def recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Task, SftConfig | DpoConfig]:
@@ -31,7 +33,7 @@ def recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Task, SftConfig |
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     found = translate(read_train_args(path), str(path), processes=processes)
     recipe_class: type[SftConfig | DpoConfig] = DpoConfig if found.task == "dpo" else SftConfig
-    config = from_mapping(recipe_class, found.settings, str(path), overrides)
+    config = from_mapping(recipe_class, {**CUTS, **found.settings}, str(path), overrides)
     if os.environ.get("RANK", "0") == "0":
         log.info("%s is a train_args file of Firefly, read as task_type=%s", path, found.task)
         for notice in found.notices:

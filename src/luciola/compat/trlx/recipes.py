@@ -79,6 +79,7 @@ def common(config: TRLConfig, model: str) -> Settings:
         "seed": train.seed,
         "batch": train.batch_size,
         "max_length": train.seq_length,
+        "max_cut": 1.0,  # trlx cuts whatever is too long
         "max_steps": train.total_steps,
         "eval_every": train.eval_interval,
         "save_every": train.checkpoint_interval,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from luciola.data.cutting import cut_text
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.preparing import Config
 from luciola.methods.online.prompts import Prompts
@@ -26,8 +27,7 @@ def introduction(
         f"{trainee.place(world)}, in {folder}",
         *world.notes,
     ]
-    if prompts.too_long:
-        lines.append(f"{prompts.too_long:,} prompts are left out: longer than max_length leaves")
+    lines += _left_out(config, prompts)
     whose = "the trainer, which computes" if config.old_logprobs == "trainer" else "the sampler;"
     if config.old_logprobs == "trainer":
         lines.append(f"log-probabilities of sampling are those of {whose} them once more")
@@ -38,7 +38,15 @@ def introduction(
 
 def plan_text(config: Config, prompts: Prompts, iterations: int) -> str:
     steps = iterations * config.updates * -(-config.rollouts // config.batch)
-    return (
+    text = (
         f"would train {config.model} on {len(prompts):,} prompts: {iterations:,} iterations of "
         f"{config.rollouts} answers, {steps:,} steps of {config.batch}"
     )
+    return "\n".join([text, *_left_out(config, prompts)])
+
+
+def _left_out(config: Config, prompts: Prompts) -> list[str]:
+    """The notice about prompts that are too long, where there are some."""
+    total, limit = len(prompts) + prompts.too_long, config.max_length - config.max_new_tokens
+    shown = cut_text(prompts.too_long, total, "prompt", left_out=True, limit=limit)
+    return [shown] if prompts.too_long else []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from luciola.conversation.render import Renderer
+from luciola.data.cutting import check_cut
 from luciola.data.readers.lines import read_text
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
@@ -52,13 +53,19 @@ class Prompts:
         return digest_of(rows).digest
 
 
-def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: int) -> Prompts:
+def read_prompts(
+    source: Any, renderer: Renderer, *, format: Format, longest: int, max_cut: float = 1.0
+) -> Prompts:
     """Prompts from a file, a plugin function, or a sequence of texts and rows.
 
     A row has "prompt" (a text or a list of messages), or a conversation whose last answers are left
     out, or "text". Longer prompts than `longest` tokens are left out and counted.
 
-    Raises: DataError naming file and line of a row that is no prompt, or if none is left.
+    Args:
+        max_cut: share of the prompts that may be too long.
+
+    Raises: DataError naming file and line of a row that is no prompt, or if none is left, or more
+        than `max_cut` are too long.
     """
     rows = list(_rows(source))
     if not rows:
@@ -72,6 +79,16 @@ def read_prompts(source: Any, renderer: Renderer, *, format: Format, longest: in
             f"the shortest has {shortest}",
             remedy="Raise max_length, or lower max_new_tokens.",
         )
+    check_cut(
+        len(prompts) - len(usable),
+        len(prompts),
+        max_cut,
+        what="prompt",
+        limit=longest,
+        needed=max(len(prompt.ids) for prompt in prompts),
+        left_out=True,
+        path=str(source) if _is_name(source) else None,
+    )
     return Prompts(usable, len(prompts) - len(usable))
 
 

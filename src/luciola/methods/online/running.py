@@ -126,7 +126,9 @@ def run(
     longest = config.max_length - config.max_new_tokens
 
     def read(source: Any) -> Prompts:
-        return read_prompts(source, renderer, format=config.prompt_format, longest=longest)
+        return read_prompts(
+            source, renderer, format=config.prompt_format, longest=longest, max_cut=config.max_cut
+        )
 
     training = read(config.prompts if prompts is None else prompts)
     held_out = (config.eval_prompts if eval_prompts is None else eval_prompts) or None

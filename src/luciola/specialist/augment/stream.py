@@ -53,6 +53,10 @@ class Augmented:
         cut, _ = truncate(tokens, self.max_length)
         return Tokens(cut.ids, np.zeros_like(cut.trained), cut.origin)
 
+    def plain_length(self, index: int) -> int:
+        """Tokens of an example as it is."""
+        return len(self._encoded(index, plain(self.examples[index])))
+
     def _variant(self, index: int, address: int) -> Rendered:
         if self.varied:
             return augment(self.examples[index], address, self.pool)

@@ -17,7 +17,9 @@ LONGEST = 200
 def text(checked: Checked, *, shown: int = SHOWN) -> str:
     """Counts of every kind that was found, then the first findings of each."""
     splits = ", ".join(f"{name} {count:,}" for name, count in checked.splits.items())
-    lines = [f"{checked.path}: {splits} questions, {checked.databases:,} databases", ""]
+    asked = f"{splits} questions, " if checked.splits else ""
+    number = f"{checked.databases:,} databases" if asked else "1 database"
+    lines = [f"{checked.path}: {asked}{number}", ""]
     groups = grouped(checked.findings)
     lines += [f"{KINDS[kind][0]:8} {len(found):>6,}  {KINDS[kind][1]}" for kind, found in groups]
     lines += [_verdict(checked)]

@@ -143,8 +143,8 @@ def _expected(
     if missing := [index for index, query in enumerate(queries) if not query.strip()]:
         what = "the gold query" if gold else "a first prediction"
         raise ConfigError(
-            f"this selection needs {what} of every question, and question {missing[0]} has none "
-            f"({len(missing)} of {len(queries)} lack it)",
+            f"this selection needs {what} of every question, and question {missing[0] + 1} has "
+            f"none ({len(missing)} of {len(queries)} lack it)",
             remedy="Give --predictions FILE, one SQL a line, or choose MQS_S or QTS_S.",
         )
     if gold:

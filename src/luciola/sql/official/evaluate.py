@@ -27,7 +27,13 @@ from luciola.sql.official.match import Score, matches, partial_scores
 from luciola.sql.official.normal import normal
 from luciola.sql.official.problem import Problem
 from luciola.sql.official.query import EMPTY, Query
-from luciola.sql.official.schema import Schema, equal_columns, from_entry, from_sqlite
+from luciola.sql.official.schema import (
+    Schema,
+    declared_equal,
+    equal_columns,
+    from_entry,
+    from_sqlite,
+)
 from luciola.sql.official.tokens import tokenize
 
 METRICS = ("em", "ex", "ts")
@@ -114,7 +120,7 @@ def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> Callab
         file = database_file(databases, db_id)
         if file.is_file():
             try:
-                return from_sqlite(file, equal_columns(entry) if entry else {})
+                return from_sqlite(file, equal_columns(entry) if entry else declared_equal(file))
             except DatabaseError:
                 if entry is None:
                     raise

@@ -10,6 +10,7 @@ from pathlib import Path
 from luciola.sql.database.reading import reader
 from luciola.sql.identifier import quoted
 from luciola.sql.listing import NAMES, Entry, checked, read_listing
+from luciola.sql.schema import read_schema
 
 ALL = "__all__"
 NEEDED = (*NAMES, "foreign_keys")
@@ -87,6 +88,23 @@ def equal_columns(entry: Entry) -> dict[str, str]:
             groups.append(group := set())
         group.update(ends)
     return {names[index]: names[min(group)] for group in groups for index in sorted(group)}
+
+
+def declared_equal(path: Path) -> dict[str, str]:
+    """The same of the foreign keys that a database declares itself, where there is no tables.json.
+
+    Raises: DatabaseError where the file cannot be read.
+    """
+    groups: list[list[str]] = []
+    for table in read_schema(path).tables:
+        for key in table.foreign_keys:
+            for column, other in zip(key.columns, key.referred_columns, strict=False):
+                ends = [column_id(table.name, column), column_id(key.referred_table, other)]
+                group = next((known for known in groups if set(known) & set(ends)), None)
+                if group is None:
+                    groups.append(group := [])
+                group += [end for end in ends if end not in group]
+    return {name: min(group) for group in groups for name in group}
 
 
 def read_tables(path: Path) -> dict[str, Entry]:
