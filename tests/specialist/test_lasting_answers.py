@@ -234,6 +234,6 @@ class TestTheCommand:
         assert "none of 2 answers could be judged; the first: gold fails: " in said
         assert Path("each.jsonl.answers.jsonl").exists()
         self.write([GOLD] * 2)
-        assert main(words) == 0
+        assert main([*words, "--overwrite"]) == 0
         assert "2 of 2 kept from an earlier start" in capsys.readouterr().out
         assert not Path("each.jsonl.answers.jsonl").exists()

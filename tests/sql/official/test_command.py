@@ -9,6 +9,7 @@ import pytest
 
 from luciola.cli.judging import judge_files
 from luciola.errors import ConfigError, DataError
+from luciola.runs.outputs import check_output
 
 GOLD = "SELECT Name FROM Keeper WHERE Age > 35"
 
@@ -23,7 +24,7 @@ def judge(zoo: Path, answers: str, **changes: str) -> str:
         "databases": str(zoo),
         "tables": str(folder / "tables.json"),
         "metrics": "em,ex,ts",
-        "out": str(folder / "new" / "report.json"),
+        "out": check_output(str(folder / "new" / "report.json"), inputs=(), overwrite=True),
     }
     return judge_files(
         **{**places, **changes},
