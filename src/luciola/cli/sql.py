@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +59,9 @@ def inspect(
     """Show tables, keys, rows and sample values, and the schema as a model reads it."""
     from luciola.sql.inspection import inspection
 
-    typer.echo(inspection(database, samples=samples, allowed=allowed(tables, columns)))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    only = allowed(tables, columns)
+    typer.echo(inspection(database, samples=samples, allowed=only, terminal=width))
 
 
 @app.command(

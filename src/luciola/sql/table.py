@@ -33,7 +33,7 @@ def table_text(
     """
     shown = result.rows[:max_rows]
     cells = [[cell_text(cell, max_width) for cell in row] for row in shown]
-    names = [_shortened(one_line(name), max_width) for name in result.columns]
+    names = [shortened(one_line(name[: 4 * max_width + 4]), max_width) for name in result.columns]
     widths = [max(map(display_width, column)) for column in zip(names, *cells, strict=True)]
     if terminal and shown and sum(widths) + len(GAP) * (len(widths) - 1) > terminal:
         return _records(result, names, cells)
@@ -84,8 +84,8 @@ def cell_text(cell: Cell, max_width: int) -> str:
     if cell is None:
         return "NULL"
     if isinstance(cell, bytes):
-        return _shortened("x'" + cell[: max_width + 1].hex() + "'", max_width)
-    return _shortened(one_line(str(cell)), max_width)
+        return shortened("x'" + cell[: max_width + 1].hex() + "'", max_width)
+    return shortened(one_line(str(cell)[: 4 * max_width + 4]), max_width)
 
 
 def one_line(text: str) -> str:
@@ -93,7 +93,8 @@ def one_line(text: str) -> str:
     return "".join(" " if unicodedata.category(mark)[0] == "C" else mark for mark in text)
 
 
-def _shortened(text: str, max_width: int) -> str:
+def shortened(text: str, max_width: int) -> str:
+    """The text, or its beginning and `…` where it takes more columns of the terminal."""
     if display_width(text) <= max_width:
         return text
     while text and display_width(text) > max_width - 1:

@@ -127,7 +127,7 @@ def test_a_query_that_loops_for_ever_is_stopped_at_the_limit(shop: Path) -> None
         started = time.monotonic()
         with pytest.raises(SqlTimeoutError, match=r"longer than 0\.2 s"):
             sandbox.run(ENDLESS)
-        assert time.monotonic() - started < 0.6
+        assert time.monotonic() - started < 1.2  # the limit and a second
         assert sandbox.run("SELECT 1").rows == ((1,),)
 
 
@@ -283,3 +283,38 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_list_of_300_000_numbers_is_searched(shop: Path, sandbox: Sandbox) -> None:
+    numbers = ",".join(map(str, range(300_000)))
+    with Sandbox(shop) as usual:
+        found = usual.run(f"SELECT count(*) FROM shop WHERE id IN ({numbers})")
+    assert found.rows == ((4,),)
+    with pytest.raises(SqlInvalidError, match="more than 4 MiB"):
+        sandbox.run(f"SELECT '{'x' * (4 * MIB)}'")
+
+
+def test_r_trees_and_old_search_indexes_can_be_read(tmp_path: Path, sandbox: Sandbox) -> None:
+    path = tmp_path / "map.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE VIRTUAL TABLE area USING rtree(id, x0, x1); INSERT INTO area VALUES (1, 2, 3);"
+        "CREATE VIRTUAL TABLE old USING fts4(body); INSERT INTO old VALUES ('fire fly');"
+    )
+    connection.close()
+    for sql, rows in (
+        ("SELECT id FROM area WHERE x0 <= 2.5 AND x1 >= 2.5", ((1,),)),
+        ("SELECT body FROM old WHERE old MATCH 'fly'", (("fire fly",),)),
+    ):
+        assert sandbox.run(sql, database=path).rows == rows
+    with pytest.raises(SqlForbiddenError):
+        sandbox.run("DELETE FROM area_node", database=path)
+
+
+def test_rows_that_are_only_counted_stay_in_the_worker(shop: Path) -> None:
+    """`sql check` runs 200 gold queries at once, and asks only whether each returns a row."""
+    with Sandbox(shop, max_rows=50, first_row=True) as sandbox:
+        assert sandbox.run(NUMBERS.format(50) + "SELECT x FROM c").rows == ((1,),)
+        assert sandbox.run("SELECT 1 WHERE 0").rows == ()
+        with pytest.raises(SqlRowsError):
+            sandbox.run(NUMBERS.format(51) + "SELECT x FROM c")

@@ -61,6 +61,7 @@ def run_all(
         max_rows=1_000_000,
         max_result_bytes=256 * MIB,
         max_memory_bytes=1024 * MIB,
+        first_row=True,  # whether there is any is all that is asked
     ) as sandbox:
         for start in range(0, len(places), STEP):
             some = places[start : start + STEP]

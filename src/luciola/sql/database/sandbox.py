@@ -43,6 +43,7 @@ class Sandbox:
         allowed: the tables and columns that may be read; None: all.
         strict_quotes: refuse a "name" in double quotes that is no column, which SQLite would
             read as a text (as the gold queries of Spider want it to).
+        first_row: read all rows of a result, within the limits, and return the first alone.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class Sandbox:
         workers: int = 1,
         allowed: Allowed | None = None,
         strict_quotes: bool = False,
+        first_row: bool = False,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         self.database = database
         self.workers = workers
         self.allowed = allowed
-        self.options = {"strict_quotes": strict_quotes}
+        self.options = {"strict_quotes": strict_quotes, "first_row": first_row}
         self.limits = Limits(timeout_s, max_rows, max_memory_bytes, max_result_bytes)
         self._sent_limits = asdict(self.limits)
         self._workers = [WorkerProcess(self.limits) for _ in range(workers)]
@@ -149,7 +151,7 @@ class Sandbox:
         """Different values of a column, at most `most`, among its first `rows` rows.
 
         Args:
-            longest: texts of more characters are left out; 0: none is.
+            longest: texts of more characters are left out; 0: they are cut.
 
         Raises: DatabaseError, also where a limit was passed before any value was found.
         """

@@ -64,8 +64,8 @@ class Session(Protocol):
     ) -> list[Cell]:
         """Different values of a column, at most `most`, among its first `rows` rows.
 
-        Texts of more than `longest` characters are left out (0: none is). What had been found
-        when a limit was passed is returned.
+        Texts of more than `longest` characters are left out; 0: none is, but a long one may be
+        cut, since it is only shown. What had been found when a limit was passed is returned.
         """
         ...
 

@@ -25,6 +25,10 @@ STEPS_PER_CHECK = 2_000
 VIRTUAL = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage = 0"
 UNREADABLE_LOG = (sqlite3.SQLITE_READONLY_CANTINIT, sqlite3.SQLITE_READONLY_RECOVERY)
 SHOWN_TABLES = 3
+CUT = 200
+"""Characters or bytes of a value that is only shown."""
+SQL_BYTES = 4 * MIB
+"""Of a query: a list of 300,000 numbers has 2 MiB."""
 COUNT_S = 3.0
 """Seconds for counting the rows of one table."""
 KINDS = {
@@ -80,7 +84,26 @@ class SqliteSession:
         allowed: Allowed | None,
         options: Mapping[str, bool],
     ) -> Rows:
-        with self._errors(), self._within(limits):
+        if len(sql.encode("utf-8", "replace")) > SQL_BYTES:
+            raise RefusedError("invalid", f"it has more than {SQL_BYTES // MIB} MiB")
+        with self._within(limits):
+            try:
+                return self._run(sql, limits, truncate, allowed, options)
+            except RefusedError as error:
+                if error.kind != "forbidden" or not self.has_virtual:
+                    raise
+                self.connected = -1  # SQLite forgets virtual tables after some errors
+                return self._run(sql, limits, truncate, allowed, options)
+
+    def _run(
+        self,
+        sql: str,
+        limits: Limits,
+        truncate: bool,
+        allowed: Allowed | None,
+        options: Mapping[str, bool],
+    ) -> Rows:
+        with self._errors():
             with self.guard.connecting():
                 self._connect_virtual_tables()
             self.guard.refused = None
@@ -90,7 +113,7 @@ class SqliteSession:
                 )
             if options.get("strict_quotes"):
                 self._check_quotes(sql)
-            return self._rows(sql, (), limits, truncate)
+            return self._rows(sql, (), limits, truncate, first=options.get("first_row", False))
 
     def schema(self, limits: Limits, *, allowed: Allowed | None, count: bool) -> Schema:
         with self._errors(), self._within(limits), self.guard.connecting():
@@ -114,6 +137,8 @@ class SqliteSession:
         )
         if longest:
             sql = f"SELECT v FROM ({sql}) WHERE typeof(v) <> 'text' OR length(v) <= {longest}"
+        else:
+            sql = f"SELECT iif(typeof(v) IN ('text', 'blob'), substr(v, 1, {CUT}), v) FROM ({sql})"
         found: list[Cell] = []
         try:
             with self._errors(), self._within(limits), self.guard.connecting():
@@ -185,13 +210,20 @@ class SqliteSession:
             with contextlib.suppress(sqlite3.Error):
                 self.connection.execute(f"EXPLAIN SELECT * FROM {quoted(str(name))}").close()
 
-    def _rows(self, sql: str, parameters: Sequence[Cell], limits: Limits, truncate: bool) -> Rows:
+    def _rows(
+        self,
+        sql: str,
+        parameters: Sequence[Cell],
+        limits: Limits,
+        truncate: bool,
+        first: bool = False,
+    ) -> Rows:
         cursor = self.connection.cursor()
         try:
             cursor.execute(sql, parameters)
             if cursor.description is None:
                 raise RefusedError("invalid", "it holds no query")
-            rows, truncated = _fetch(cursor, limits, truncate)
+            rows, truncated = _fetch(cursor, limits, truncate, first)
             return Rows([column[0] for column in cursor.description], rows, truncated)
         finally:
             cursor.close()
@@ -237,27 +269,31 @@ class SqliteSession:
         return time.monotonic() > self.deadline
 
 
-def _fetch(cursor: sqlite3.Cursor, limits: Limits, truncate: bool) -> tuple[list[list[Cell]], bool]:
+def _fetch(
+    cursor: sqlite3.Cursor, limits: Limits, truncate: bool, first: bool
+) -> tuple[list[list[Cell]], bool]:
+    """The rows; with `first` only the first of them, while all are read within the limits."""
     rows: list[list[Cell]] = []
     left = limits.max_result_bytes
-    for row in cursor:
-        if len(rows) == limits.max_rows:
+    for number, row in enumerate(cursor):
+        if number == limits.max_rows:
             if truncate:
                 return rows, True
             raise RefusedError("rows")
         left -= sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in row)
         if left < 0:
             raise RefusedError("size")
-        rows.append(row)
+        if not (first and rows):
+            rows.append(row)
     return rows, False
 
 
 def _set_limits(connection: sqlite3.Connection, limits: Limits) -> None:
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, limits.max_result_bytes)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, MIB)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES)
     connection.setlimit(sqlite3.SQLITE_LIMIT_EXPR_DEPTH, 200)
     connection.setlimit(sqlite3.SQLITE_LIMIT_COMPOUND_SELECT, 100)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_VDBE_OP, 1_000_000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_VDBE_OP, 10_000_000)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
