@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "data": GROUND | {"conversation", "config", "runs"},  # where rows are written
     "models": GROUND
     | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders
-    | {"plugins"},  # a function may make the model
+    | {"plugins", "objectives"},  # a function may make the model; roles give scores, not logits
     "export": GROUND | {"models", "runs"},
     "rollout": GROUND
     | {"config", "models"}

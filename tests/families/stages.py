@@ -28,7 +28,6 @@ from luciola.models.load import load_model
 from luciola.models.probe import isolates
 from luciola.models.roles import Policy
 from luciola.models.save import save_model
-from luciola.objectives.language import negative_log_likelihood
 from luciola.rollout.naive import NaiveSampler
 from luciola.types import Request, Sampling, Tokens
 from support import VOCABULARY, build_tokenizer
@@ -119,7 +118,7 @@ def train(model: Any, kind: str, steps: int = 3) -> list[float]:
     for _ in range(steps):
         total = 0.0
         for batch in (Batch.of(row, "cpu") for row in rows):
-            loss = negative_log_likelihood(policy(batch), batch.labels).sum()
+            loss = -policy(batch).logprobs.sum()
             loss.backward()
             total += float(loss)
         optimizer.step()

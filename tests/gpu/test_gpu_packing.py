@@ -17,7 +17,6 @@ from luciola.data.rows import Tree, packed_rows, padded_rows, tree_rows
 from luciola.models.batch import Batch, logits_of
 from luciola.models.probe import isolates
 from luciola.models.roles import Policy
-from luciola.objectives.language import negative_log_likelihood
 from luciola.types import Tokens
 from support import build_llama, write_chats, write_model
 
@@ -39,7 +38,7 @@ def gradient(model: Any, rows: Any, *, autocast: bool) -> torch.Tensor:
     policy = Policy(model, autocast=autocast)
     for row in rows:
         batch = Batch.of(row, "cuda")
-        negative_log_likelihood(policy(batch), batch.labels).backward()
+        (-policy(batch).logprobs.sum()).backward()
     return torch.cat([p.grad.flatten().float() for p in model.parameters()])
 
 

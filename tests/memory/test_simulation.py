@@ -26,7 +26,6 @@ from luciola.models.adapters import attach_lora
 from luciola.models.batch import Batch
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
-from luciola.objectives.language import negative_log_likelihood
 from support import VOCABULARY, build_llama
 
 LOAD = Load(tokens=48, trained=40)
@@ -34,7 +33,7 @@ LOAD = Load(tokens=48, trained=40)
 
 def loss(roles: nn.Module, batch: Batch) -> Tensor:
     """The language-modelling loss."""
-    return negative_log_likelihood(roles(batch), batch.labels)
+    return -roles(batch).logprobs.sum()
 
 
 def policy(

@@ -203,12 +203,12 @@ def no_room_without_gradients(patch: pytest.MonkeyPatch, most: int) -> list[int]
     passed: list[int] = []
 
     def limited(forward: Any) -> Any:
-        def narrow(self: Any, batch: Batch) -> Any:
+        def narrow(self: Any, batch: Batch, *wanted: Any) -> Any:
             if not torch.is_grad_enabled():
                 if batch.ids.numel() > most:
                     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
                 passed.append(batch.ids.numel())
-            return forward(self, batch)
+            return forward(self, batch, *wanted)
 
         return narrow
 

@@ -21,7 +21,6 @@ from luciola.models.attention import Layout, computing_dtype
 from luciola.models.batch import Batch, logits_of
 from luciola.models.probe import isolates
 from luciola.models.roles import Policy
-from luciola.objectives.language import negative_log_likelihood
 from luciola.types import Tokens
 from support import build_llama
 
@@ -57,7 +56,7 @@ def loss_and_gradients(model: nn.Module, rows: list[Row]) -> tuple[float, Tensor
     total = 0.0
     for row in rows:
         batch = Batch.of(row, "cpu")
-        loss = negative_log_likelihood(policy(batch), batch.labels)
+        loss = -policy(batch).logprobs.sum()
         loss.backward()
         total += loss.item()
     return total, torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])

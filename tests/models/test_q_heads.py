@@ -12,6 +12,7 @@ import torch
 from luciola.data.rows import packed_rows, padded_rows
 from luciola.errors import ModelError
 from luciola.models.batch import Batch
+from luciola.models.head import output_head
 from luciola.models.q_heads import (
     QCard,
     QHeads,
@@ -20,7 +21,6 @@ from luciola.models.q_heads import (
     has_heads,
     heads_for,
     load_heads,
-    output_head,
     save_heads,
 )
 from luciola.objectives.ilql import synchronise
@@ -94,15 +94,24 @@ def test_roles_read_the_states_that_enter_the_output_head(
             tokens = made[number]
             ids = torch.from_numpy(tokens.ids).long()[None]
             out = llama(ids, output_hidden_states=True, use_cache=False)
+            actions = torch.from_numpy(tokens.ids).long()[torch.from_numpy(tokens.trained)]
             places = torch.from_numpy(tokens.trained).nonzero()[:, 0] - 1
             alone = roles.heads(out.hidden_states[-1][0, places])
             end = start + len(places)
             close = {"rtol": 1e-4, "atol": 1e-4}
-            torch.testing.assert_close(found.logits[start:end], out.logits[0, places], **close)
-            torch.testing.assert_close(found.qs[1][start:end], alone.qs[1], **close)
-            torch.testing.assert_close(found.values[start:end], alone.values, **close)
+            at = actions[:, None]
+            expected = out.logits[0, places].log_softmax(-1).gather(1, at)[:, 0]
+            torch.testing.assert_close(found.logprobs[start:end], expected, **close)
+            for name, tables in (("qs", alone.qs), ("target_qs", alone.target_qs)):
+                ours = getattr(found.estimates, name)[1][start:end]
+                torch.testing.assert_close(ours, tables[1].gather(1, at)[:, 0], **close)
+            ours = found.estimates.logprobs[1][start:end]
+            expected = alone.qs[1].log_softmax(-1).gather(1, at)[:, 0]
+            torch.testing.assert_close(ours, expected, **close)
+            ours = found.estimates.values[start:end]
+            torch.testing.assert_close(ours, alone.values[:, 0], **close)
             start = end
-    assert start == len(found.logits)
+    assert start == len(found.logprobs)
 
 
 def test_watching_a_layer_leaves_nothing_on_it(llama: Any) -> None:

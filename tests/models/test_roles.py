@@ -25,8 +25,24 @@ def test_noise_is_there_in_training_only(samples: Any) -> None:
     """Training outputs differ from call to call, evaluation outputs equal those without noise."""
     batch = Batch.of(packed_rows(samples([12, 9]), 100)[0], "cpu")
     noisy, plain = Policy(build_llama(), neftune_alpha=5.0), Policy(build_llama())
-    assert not torch.equal(noisy.train()(batch), noisy.train()(batch))
-    assert torch.equal(noisy.eval()(batch), plain.eval()(batch))
+    assert not torch.equal(noisy.train()(batch).logprobs, noisy.train()(batch).logprobs)
+    assert torch.equal(noisy.eval()(batch).logprobs, plain.eval()(batch).logprobs)
+
+
+def test_asking_a_model_about_its_head_draws_no_noise(
+    samples: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run that goes on asks again, in the middle: its noise must be that of an uninterrupted
+    one.
+    """
+    batch = Batch.of(packed_rows(samples([12, 9]), 100)[0], "cpu")
+    policy = Policy(build_llama(), neftune_alpha=5.0).train()
+    found = []
+    for _ in range(2):  # the first pass asks
+        torch.manual_seed(3)
+        found.append(policy(batch).logprobs)
+    assert torch.equal(*found)
+    assert not caplog.text
 
 
 def test_every_token_knows_the_length_of_its_example(samples: Any) -> None:
@@ -41,6 +57,6 @@ def test_every_token_knows_the_length_of_its_example(samples: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
-def test_logits_are_float32_whatever_the_weights(kind: torch.dtype, samples: Any) -> None:
+def test_scores_are_float32_whatever_the_weights(kind: torch.dtype, samples: Any) -> None:
     batch = Batch.of(packed_rows(samples([12, 9]), 100)[0], "cpu")
-    assert Policy(build_llama().to(kind), autocast=True)(batch).dtype == torch.float32
+    assert Policy(build_llama().to(kind), autocast=True)(batch).logprobs.dtype == torch.float32

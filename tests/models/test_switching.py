@@ -39,8 +39,7 @@ def roles(adapter: str, *, recomputed: bool) -> ActorCritic:
 def gradients(made: ActorCritic, batch: Batch) -> dict[str, torch.Tensor]:
     outputs = made(batch)
     assert outputs.values is not None
-    chosen = outputs.logits.log_softmax(-1).gather(1, batch.labels[:, None])
-    (chosen.sum() + outputs.values.square().sum()).backward()
+    (outputs.scores.logprobs.sum() + outputs.values.square().sum()).backward()
     return {n: p.grad for n, p in made.named_parameters() if p.grad is not None}
 
 

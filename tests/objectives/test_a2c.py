@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from luciola.objectives import a2c, ppo
+from luciola.objectives.distributions import entropy
 
 NAN = math.nan
 MASK = torch.tensor([[True, True, False]])
@@ -48,7 +49,8 @@ def test_the_value_loss_is_half_the_squared_error() -> None:
 
 def test_the_entropy_bonus_is_larger_the_less_decided_the_policy_is() -> None:
     logits = torch.tensor([[[0.0, 0.0], [0.0, math.log(3.0)], [NAN, NAN]]], requires_grad=True)
-    objective = a2c.entropy_bonus(logits, MASK)
+    entropies = entropy(logits.masked_fill(~MASK[..., None], 0.0)).masked_fill(~MASK, NAN)
+    objective = a2c.entropy_bonus(entropies, MASK)
     objective.total.backward()
     assert logits.grad is not None
     quarters = -(1 / 4) * math.log(1 / 4) - (3 / 4) * math.log(3 / 4)

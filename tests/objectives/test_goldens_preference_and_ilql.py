@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ilql_tables import loss_of_tables
 from luciola.objectives.ilql import (
     Ilql,
     decode_probabilities,
     decode_scores,
-    ilql_loss,
     synchronise,
 )
 from luciola.objectives.preference import bradley_terry, dpo, is_correct
@@ -64,7 +64,7 @@ def test_ilql_losses(cases: Cases, close: Close) -> None:
         qs = [torch.tensor(q, requires_grad=True) for q in case["qs"]]
         positions, continues = torch.tensor(case["actions_ixs"]), case.mask("dones")
         actions = torch.tensor(case["input_ids"])[:, 1:].gather(1, positions)
-        loss = ilql_loss(
+        loss = loss_of_tables(
             at(logits, positions),
             qs,
             [torch.tensor(q) for q in case["target_qs"]],

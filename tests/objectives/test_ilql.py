@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ilql_tables import loss_of_tables
 from luciola.objectives.ilql import (
     Ilql,
     decode_probabilities,
     decode_scores,
     expectile_loss,
-    ilql_loss,
     synchronise,
 )
 
@@ -37,7 +37,7 @@ class Made:
     rewards: Tensor
 
     def loss(self, *, beta: float = BETA, continues: Tensor = CONTINUES) -> Ilql:
-        return ilql_loss(
+        return loss_of_tables(
             self.logits,
             self.qs,
             self.target_qs,
@@ -157,7 +157,7 @@ def test_each_loss_trains_its_own_head_and_nothing_else() -> None:
 def test_the_value_that_follows_the_last_action_is_zero() -> None:
     """r = 1, V' = 100 in a state that is the end: Q is pulled to 1, not to 91."""
     one = torch.zeros(1, 1, 2)
-    loss = ilql_loss(
+    loss = loss_of_tables(
         one,
         [one],
         [one],
@@ -186,7 +186,7 @@ def test_a_micro_batch_without_actions_is_a_sum_of_nothing() -> None:
 def test_heads_and_targets_must_fit() -> None:
     made = make()
     made.target_qs.pop()
-    with pytest.raises(ValueError, match="got 2 and 1"):
+    with pytest.raises(ValueError, match="got 2 and 2 and 1"):
         made.loss()
     made = make()
     made.values = made.values[:, :-1]

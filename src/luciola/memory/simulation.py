@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.overrides import TorchFunctionMode
 
 from luciola.memory.ledger import BACKWARD, GRADIENTS, Ledger
 from luciola.models.batch import Batch
 from luciola.models.layout import Layout
+from luciola.models.token_scores import as_on
 
 Loss = Callable[[nn.Module, Batch], Tensor]
 
@@ -59,7 +59,7 @@ def simulate(roles: nn.Module, loss: Loss, load: Load) -> dict[str, int]:
             if tie is not None:
                 tie()
         batch = worst_batch(load)
-        with MasksAreTrue():
+        with as_on("cuda"):
             return measure(roles, loss, batch, accumulates=load.accumulates)
 
 
@@ -73,19 +73,6 @@ def _quietly() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-class MasksAreTrue(TorchFunctionMode):
-    """Within it `tensor[mask]` takes everything: fake masks hold nothing, and all is the worst."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        if func is Tensor.__getitem__ and getattr(args[1], "dtype", None) == torch.bool:
-            table, mask = args
-            rows = torch.zeros(mask.numel(), dtype=torch.int64, device=table.device)
-            return table.flatten(0, mask.ndim - 1)[rows]
-        return func(*args, **(kwargs or {}))
 
 
 def measure(

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from luciola.config.preference import DpoConfig
@@ -29,6 +28,7 @@ from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import silence_dropout
 from luciola.models.context import within_context
+from luciola.models.layout import moved
 from luciola.models.load import load_model
 from luciola.models.precision import choose_precision
 from luciola.models.roles import Policy
@@ -75,7 +75,7 @@ class Dpo(Comparing):
         """The chosen DPO loss a comparison; implicit rewards β·log(π / π_ref), in nats."""
         assert self.reference is not None  # asked before the first step
         logprobs = answer_logprobs(self.roles, batch)
-        reference = self.reference[batch.answers.cpu()].to(logprobs)
+        reference = moved(self.reference[batch.answers], logprobs.device)
         pairs = dpo_objective(
             logprobs[batch.winners],
             logprobs[batch.losers],
@@ -161,9 +161,10 @@ class Dpo(Comparing):
 
 def answer_logprobs(policy: nn.Module, batch: ComparisonBatch) -> Tensor:
     """(N,) float32 sum of the log-probabilities of each answer's tokens, in nats."""
-    logits = policy(batch.batch)
-    tokens = -F.cross_entropy(logits, batch.batch.labels, reduction="none")
-    owner = torch.arange(len(batch.counts), device=logits.device).repeat_interleave(batch.counts)
+    tokens = policy(batch.batch).logprobs
+    owner = torch.arange(len(batch.counts), device=tokens.device).repeat_interleave(
+        batch.counts, output_size=len(tokens)
+    )
     return tokens.new_zeros(len(batch.counts)).index_add(0, owner, tokens)
 
 

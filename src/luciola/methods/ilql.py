@@ -87,12 +87,13 @@ class Ilql(Planned):
 
     def _losses(self, batch: LoggedBatch) -> Losses:
         now = self.roles(batch.batch)
+        found = now.estimates
         return ilql_loss(
-            now.logits[None, :-1],
-            [q[None, :-1] for q in now.qs],
-            [q[None, :-1] for q in now.target_qs],
-            now.values[None, :, 0],
-            batch.actions,
+            now.logprobs[None, :-1],
+            [q[None, :-1] for q in found.qs],
+            [logprobs[None, :-1] for logprobs in found.logprobs],
+            [q[None, :-1] for q in found.target_qs],
+            found.values[None],
             batch.rewards,
             batch.continues,
             tau=self.config.tau,

@@ -14,11 +14,9 @@ from luciola.methods.preparation import adapt, load_trainable
 from luciola.methods.trainee import Trainee
 from luciola.models.adapters import count_parameters
 from luciola.models.empty import empty_model
-from luciola.models.q_heads import QRoles, heads_for, output_head
+from luciola.models.head import output_head
+from luciola.models.q_heads import QRoles, heads_for
 from luciola.training.world import World
-
-MOST_CELLS = {"cuda": 1 << 28, "cpu": 1 << 26}
-"""Tokens times vocabulary of one forward pass: each of logits and heads keeps that many floats."""
 
 
 def prepare(config: IlqlConfig, world: World) -> Trainee:
@@ -28,20 +26,16 @@ def prepare(config: IlqlConfig, world: World) -> Trainee:
     return loaded.trainee(QRoles(loaded.model, heads, autocast=loaded.precision.autocast), world)
 
 
-def plan_for(
-    config: IlqlConfig, logs: Logs, trainee: Trainee, roles: QRoles, world: World
-) -> LoggedPlan:
-    """The recipe's micro-batches, small enough for the heads' outputs."""
-    device = world.device
-    most = MOST_CELLS.get(device.type, MOST_CELLS["cpu"]) // roles.heads.vocabulary
+def plan_for(config: IlqlConfig, logs: Logs, trainee: Trainee, world: World) -> LoggedPlan:
+    """The recipe's micro-batches."""
     return LoggedPlan(
         logs=logs,
         batch=config.batch,
         epochs=config.epochs,
         max_steps=config.max_steps,
         kind=trainee.kind,
-        capacity=config.micro_tokens or min(most, micro_tokens(config, world)),
-        device=device,
+        capacity=micro_tokens(config, world),
+        device=world.device,
         rank=world.rank,
         size=world.size,
     )
@@ -50,7 +44,7 @@ def plan_for(
 def describe_run(config: IlqlConfig, logs: Logs) -> Result:
     """What a run would train, without loading the model's weights."""
     model = adapt(empty_model(config.model, trust_remote_code=config.trust_remote_code), config)
-    with output_head(model).weight.device:  # type: ignore[union-attr]
+    with output_head(model).weight.device:
         heads = heads_for(model, two_qs=config.two_qs, run_seed=config.seed)
     count = count_parameters(QRoles(model, heads))
     plan = LoggedPlan(

@@ -125,7 +125,7 @@ def run(
         trainee = prepare(config, world)
         roles = world.unwrap(trainee.roles)
         assert isinstance(roles, QRoles)
-        plan = plan_for(config, logs, trainee, roles, world)
+        plan = plan_for(config, logs, trainee, world)
         judge = None
         if prompts is not None:
             scored = reward or config.reward

@@ -26,6 +26,7 @@ from luciola.methods.epochs import Epochs
 from luciola.methods.examples import Order
 from luciola.methods.stream import Kind, lay_out, share
 from luciola.models.batch import Batch
+from luciola.models.layout import moved
 from luciola.plugins import load_object, names_object
 from luciola.types import Origin, Tokens
 
@@ -232,9 +233,9 @@ def batch_of(
     rewarded[borders + np.arange(len(borders)) - 1] = [rewards[i] for i in row.examples]
     return LoggedBatch(
         batch=Batch.of(states, device),
-        actions=torch.from_numpy(actions[None, :-1]).to(device),
-        rewards=torch.from_numpy(rewarded[None, :-1]).to(device),
-        continues=torch.from_numpy(continues[None]).to(device),
+        actions=moved(torch.from_numpy(actions[None, :-1]), device),
+        rewards=moved(torch.from_numpy(rewarded[None, :-1]), device),
+        continues=moved(torch.from_numpy(continues[None]), device),
         num_actions=int(counts.sum()),
         origins=tuple(str(tokens.origin) for tokens in members),
     )

@@ -18,6 +18,7 @@ from luciola.methods.comparisons import Comparison, Comparisons, fingerprint
 from luciola.methods.epochs import Epochs
 from luciola.methods.stream import Kind, share
 from luciola.models.batch import Batch
+from luciola.models.layout import moved
 from luciola.models.scorer import at_ends
 from luciola.types import Tokens
 
@@ -28,7 +29,7 @@ class ComparisonBatch:
 
     Args:
         batch: its trained tokens are the answers'; see `at_ends` for one output per answer.
-        answers: (N,) int64, number of each answer in the run's data.
+        answers: (N,) int64 on the CPU, number of each answer in the run's data.
         counts: (N,) int64, trained tokens of each answer, in the batch's order.
         winners, losers: (P,) int64, which of the N answers are compared.
         margins: (P,) float32, how much better the winner is known to be.
@@ -117,13 +118,13 @@ class ComparisonPlan(Epochs):
         winners, losers, margins, shares = zip(*pairs, strict=True) if pairs else ((),) * 4
 
         def tensor(values: Sequence[float], dtype: torch.dtype) -> Tensor:
-            return torch.tensor(values, dtype=dtype, device=self.device)
+            return moved(torch.tensor(values, dtype=dtype), self.device)
 
         whole, real = torch.int64, torch.float32
         counts = [int(samples[i].trained.sum()) for i in row.examples]
         return ComparisonBatch(
             batch=Batch.of(at_ends(row) if self.scored else row, self.device),
-            answers=tensor([numbers[i] for i in row.examples], whole),
+            answers=torch.tensor([numbers[i] for i in row.examples], dtype=whole),
             counts=tensor(counts, whole),
             winners=tensor(winners, whole),
             losers=tensor(losers, whole),

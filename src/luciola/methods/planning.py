@@ -24,6 +24,7 @@ from luciola.memory.simulation import Load, decoder_layers, keep_layers, predict
 from luciola.methods.rehearsal import losses_of, roles_of
 from luciola.models.empty import empty_model
 from luciola.models.precision import Precision, choose_precision
+from luciola.models.token_scores import piece
 
 log = logging.getLogger(__name__)
 
@@ -183,14 +184,15 @@ def quantised_of(config: TrainingConfig) -> Quantised | None:
 
 def rule_of_thumb(model: Any, load: Load, checkpointing: bool) -> dict[str, int]:
     """Inputs and outputs of every linear layer in 2 bytes a number and a half more for the rest;
-    three float32 copies of the logits.
+    three float32 copies of the logits that are computed at once.
     """
     text = model.config.get_text_config()
     layers = [m for n, m in model.named_modules() if isinstance(m, nn.Linear) and "head" not in n]
     numbers = sum(m.in_features + m.out_features for m in layers)
     if checkpointing:
         numbers = numbers // text.num_hidden_layers + text.num_hidden_layers * text.hidden_size
+    at_once = min(load.trained, piece(text.vocab_size, "cuda"))
     return {
         "layers": 3 * load.tokens * numbers,
-        "logits and loss": 12 * load.trained * text.vocab_size,
+        "logits and loss": 12 * at_once * text.vocab_size,
     }

@@ -22,13 +22,15 @@ from luciola.methods.online.now import Now
 from luciola.methods.preparation import adapt
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.batch import Batch
+from luciola.models.head import read
+from luciola.models.logit_arithmetic import Wanted
+from luciola.models.precision import computing
 from luciola.models.q_heads import QRoles, heads_for
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
 from luciola.models.roles_building import build_roles
-from luciola.objectives.distributions import entropy, token_logprobs
+from luciola.models.token_scores import TokenScores
 from luciola.objectives.ilql import ilql_loss
-from luciola.objectives.language import correct_tokens, negative_log_likelihood
 
 
 def roles_of(config: TrainingConfig, model: Any, *, autocast: bool) -> nn.Module:
@@ -65,18 +67,20 @@ def losses_of(config: TrainingConfig) -> dict[str, Loss]:
 
 
 def _language_loss(roles: nn.Module, batch: Batch) -> Tensor:
-    logits = roles(batch)
-    correct_tokens(logits, batch.labels)
-    return negative_log_likelihood(logits, batch.labels)
+    scores: TokenScores = roles(batch, Wanted(best=True))
+    return -scores.logprobs.sum()
 
 
 def _head_alone(roles: nn.Module, batch: Batch) -> Tensor:
-    """A reward model needs one output an answer; here one in 32 tokens."""
+    """A reward model needs one state an answer; here one in 32 tokens."""
+    assert isinstance(roles, Policy)
     few = slice(0, max(1, len(batch.labels) // 32))
     ends = replace(
         batch, rows=batch.rows[few], columns=batch.columns[few], labels=batch.labels[few]
     )
-    return roles(ends)[:, :1].sum()
+    with computing(batch.ids.device, roles.autocast):
+        states = read(roles.model, ends).states
+    return states[:, :1].float().sum()
 
 
 class _Zeros(dict[str, Tensor]):
@@ -95,10 +99,8 @@ def _online_loss(config: OnlineConfig) -> Loss:
 
     def loss(roles: nn.Module, batch: Batch) -> Tensor:
         assert isinstance(roles, ActorCritic)
-        reference = None
-        if algorithm.needs_reference:
-            reference = roles.reference_logits(batch) / config.temperature
-        now = Now.of(roles(batch), batch.labels, config.temperature, reference)
+        full_kl = algorithm.needs_full_kl
+        now = Now.read(roles, batch, config.temperature, full_kl=full_kl)
         terms = algorithm.terms(now, _Zeros(batch.labels))
         return torch.stack([t.scale * t.sum for t in terms.values() if t.scale]).sum()
 
@@ -111,12 +113,10 @@ def _feedback(config: OnlineConfig) -> Loss:
     @torch.no_grad()
     def loss(roles: nn.Module, batch: Batch) -> Tensor:
         assert isinstance(roles, ActorCritic)
-        outputs = roles(batch)
-        logits = outputs.logits / config.temperature
-        reference = roles.reference_logits(batch) / config.temperature
-        token_logprobs(logits, batch.labels)
-        token_logprobs(reference, batch.labels)
-        return entropy(logits).sum()
+        wanted = Wanted(config.temperature, entropy=True)
+        outputs = roles(batch, wanted, reference=True)
+        assert outputs.scores.entropies is not None
+        return outputs.scores.entropies.sum()
 
     return loss
 
@@ -125,11 +125,11 @@ def _ilql_loss(config: IlqlConfig) -> Loss:
     def loss(roles: nn.Module, batch: Batch) -> Tensor:
         now = roles(batch)
         found = ilql_loss(
-            now.logits[None, :-1],
-            [q[None, :-1] for q in now.qs],
-            [q[None, :-1] for q in now.target_qs],
-            now.values[None, :, 0],
-            batch.labels[None, :-1],
+            now.logprobs[None, :-1],
+            [q[None, :-1] for q in now.estimates.qs],
+            [logprobs[None, :-1] for logprobs in now.estimates.logprobs],
+            [q[None, :-1] for q in now.estimates.target_qs],
+            now.estimates.values[None],
             batch.labels[None, :-1].float(),
             batch.labels[None] == 0,
             tau=config.tau,

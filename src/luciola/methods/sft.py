@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from luciola.config.sft import SftConfig
@@ -26,8 +27,8 @@ from luciola.methods.stream import Plan, Rendered, fingerprint, lay_out, rows_fr
 from luciola.methods.trainee import Trainee
 from luciola.models.batch import Batch
 from luciola.models.context import within_context
+from luciola.models.logit_arithmetic import Wanted
 from luciola.models.save import save_model
-from luciola.objectives.language import correct_tokens, negative_log_likelihood
 from luciola.runs.folder import RunFolder
 from luciola.runs.recipe import run_name
 from luciola.training.method import Term
@@ -96,12 +97,11 @@ class Sft(Planned):
 
     def loss(self, batch: Batch) -> dict[str, Term]:
         """Negative log-likelihood of the trained tokens, in nats a token."""
-        logits = self.roles(batch)
+        scores = self.roles(batch, Wanted(best=True))
+        correct = (scores.best == batch.labels).sum().float()
         return {
-            "nll": Term(negative_log_likelihood(logits, batch.labels), per="trained_tokens"),
-            "accuracy": Term(
-                correct_tokens(logits, batch.labels).float(), per="trained_tokens", scale=0.0
-            ),
+            "nll": Term(-scores.logprobs.sum(), per="trained_tokens"),
+            "accuracy": Term(correct, per="trained_tokens", scale=0.0),
         }
 
     def evaluate(self) -> dict[str, float]:
@@ -118,14 +118,15 @@ class Sft(Planned):
 
     def _summed(self, rows: Iterable[Row]) -> dict[str, float]:
         """Losses, hits and tokens of some rows together."""
-        sums = {"loss": 0.0, "accuracy": 0.0, "tokens": 0.0}
+        loss = torch.zeros((), dtype=torch.float64, device=self.world.device)
+        correct, tokens = loss.clone(), 0
         for row in rows:
             batch = Batch.of(row, self.world.device)
-            logits = self.roles(batch)
-            sums["loss"] += float(negative_log_likelihood(logits, batch.labels))
-            sums["accuracy"] += float(correct_tokens(logits, batch.labels))
-            sums["tokens"] += len(batch.labels)
-        return sums
+            scores = self.roles(batch, Wanted(best=True))
+            loss -= scores.logprobs.sum()
+            correct += (scores.best == batch.labels).sum()
+            tokens += len(batch.labels)
+        return {"loss": float(loss), "accuracy": float(correct), "tokens": float(tokens)}
 
     def describe(self, batches: Sequence[Batch]) -> str:
         """File and line of the examples in these micro-batches of the last step."""

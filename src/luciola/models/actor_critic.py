@@ -14,10 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from luciola.models.batch import Batch, kept_columns, logits_of, model_inputs, pick
+from luciola.models.batch import Batch, model_inputs
+from luciola.models.head import Reading, read
+from luciola.models.logit_arithmetic import Wanted
 from luciola.models.precision import Autocast, computing
-from luciola.models.q_heads import calls_of, output_head
 from luciola.models.switching import adapters, using_adapter
+from luciola.models.token_scores import Reference, TokenScores, token_scores
 
 CRITIC = "critic"
 REFERENCE = "reference"
@@ -28,12 +30,14 @@ class Outputs:
     """What one forward pass gives for the N trained tokens.
 
     Args:
-        logits: (N, V) float32.
+        scores: of the tokens under the actor.
         values: (N,) float32, of the state before each token; None where there is no critic.
+        reference_logprobs: (N,) float32 under the reference; None: not asked for.
     """
 
-    logits: Tensor
+    scores: TokenScores
     values: Tensor | None
+    reference_logprobs: Tensor | None = None
 
 
 class ActorCritic(nn.Module):
@@ -64,28 +68,49 @@ class ActorCritic(nn.Module):
         self.reference = reference
         self.autocast = autocast
 
-    def forward(self, batch: Batch) -> Outputs:
-        """Logits and values at the batch's trained tokens."""
+    def forward(
+        self,
+        batch: Batch,
+        wanted: Wanted | None = None,
+        *,
+        reference: bool = False,
+        full_kl: bool = False,
+    ) -> Outputs:
+        """Scores and values of the batch's trained tokens.
+
+        Args:
+            wanted: which scores, and at which temperature.
+            reference: the reference's log-probabilities as well, without gradient.
+            full_kl: the KL to the reference over the whole vocabulary, in the scores.
+        """
+        with self._computing(batch):  # apart from the actor's, for autocast keeps casts of weights
+            then = self._read_reference(batch) if reference or full_kl else None
+            expected = None
+            if then is not None and reference:
+                expected = self._reference_logprobs(then, batch, wanted)
         with self._computing(batch):
-            with calls_of(output_head(self.model)) as calls:
-                logits = logits_of(self.model, batch).float()
+            now = read(self.model, batch)
+            kl_to = Reference(then.inputs, then.head) if then is not None and full_kl else None
+            scores = token_scores(
+                now.inputs, now.head, batch.labels, wanted=wanted, reference=kl_to
+            )
             if self.value_head is None:
-                return Outputs(logits, None)
-            if self._has_own_critic:
-                states = self._critic_states(batch)
-            else:
-                states = pick(batch, calls[-1], kept_columns(batch)[1])
-        return Outputs(logits, self.value_head(states.float())[:, 0])
+                return Outputs(scores, None, expected)
+            states = self._critic_states(batch) if self._has_own_critic else now.states
+        return Outputs(scores, self.value_head(states.float())[:, 0], expected)
 
     @torch.no_grad()
-    def reference_logits(self, batch: Batch) -> Tensor:
-        """(N, V) float32 logits of the reference."""
-        with self._computing(batch):
-            if self.reference is not None:
-                return logits_of(self.reference, batch).float()
-            named = REFERENCE if REFERENCE in adapters(self.model) else None
-            with using_adapter(self.model, named):
-                return logits_of(self.model, batch).float()
+    def _read_reference(self, batch: Batch) -> Reading:
+        if self.reference is not None:
+            return read(self.reference, batch)
+        named = REFERENCE if REFERENCE in adapters(self.model) else None
+        with using_adapter(self.model, named):
+            return read(self.model, batch)
+
+    @torch.no_grad()
+    def _reference_logprobs(self, then: Reading, batch: Batch, wanted: Wanted | None) -> Tensor:
+        temperature = Wanted(1.0 if wanted is None else wanted.temperature)
+        return token_scores(then.inputs, then.head, batch.labels, wanted=temperature).logprobs
 
     @property
     def _has_own_critic(self) -> bool:

@@ -4,8 +4,9 @@ A row is flat, `(1, T)`. A `Layout` says which tokens belong together: every seg
 causally to itself and to all of its parent segment, and to nothing else. One attention function,
 registered with transformers as "luciola", reads it; without a layout it is plain SDPA, so that the
 same model object also generates. On the GPU it runs a variable-length flash kernel over gathered
-keys; elsewhere it calls SDPA segment by segment, which computes only what counts. Trees deeper than
-prefix and branches are left out.
+keys; on a CPU one operator that goes segment by segment (`segments.py`), so that a layer compiles
+into one graph for all rows. What neither can do (dropout, caps, sinks) is SDPA, or plain
+arithmetic, for each segment. Trees deeper than prefix and branches are left out.
 
 Models are called with `use_cache=False` and a 4-D placeholder as attention mask: transformers hands
 a 4-D mask through untouched, so no dense mask of T x T is ever built, and positions that restart
@@ -25,13 +26,12 @@ from transformers.modeling_utils import AttentionInterface
 
 from luciola.models.attention_scores import Scores, full_mask, repeated
 from luciola.models.layout import ROOT, Layout
+from luciola.models.segments import attend_segments
 from luciola.models.varlen import varlen_attention, windows_possible
 
 NAME = "luciola"
 
 
-# layouts differ from step to step: traced, each would be compiled anew
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend(
     module: torch.nn.Module,
     query: Tensor,
@@ -75,17 +75,14 @@ def attend(
         )
     _refuse_position_bias(others)
     window = sliding_window if sliding_window and sliding_window < layout.longest_key else None
-    if scores is not None:
-        return _by_segment(query, key, value, layout, scores, dropout, window), None
+    if scores is not None or dropout:
+        return _by_segment(query, key, value, layout, scores or scaling, dropout, window), None
     kind = computing_dtype(query)
-    if query.is_cuda and kind in (torch.bfloat16, torch.float16) and not dropout:
+    if query.is_cuda and kind in (torch.bfloat16, torch.float16):
         q, k, v = query.to(kind), key.to(kind), value.to(kind)
         return _varlen(q, k, v, layout, scaling, window), None
-    if query.device.type == "cpu":  # SDPA's backward pass is a third faster here in float32
-        with torch.autocast("cpu", enabled=False):
-            q, k, v = query.float(), key.float(), value.float()
-            out = _by_segment(q, k, v, layout, scaling, dropout, window)
-            return out.to(query.dtype), None
+    if query.device.type == "cpu" and query.shape[-1] == value.shape[-1]:
+        return _on_cpu(query, key, value, layout, scaling, window), None
     return _by_segment(query, key, value, layout, scaling, dropout, window), None
 
 
@@ -105,6 +102,26 @@ def computing_dtype(query: Tensor) -> torch.dtype:
     return query.dtype
 
 
+def _on_cpu(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    layout: Layout,
+    scaling: float | None,
+    window: int | None,
+) -> Tensor:
+    """(1, T, H, D) computed in float32, whose backward pass is a third faster here."""
+    if query.shape[1] != key.shape[1]:
+        key, value = repeated(key, query), repeated(value, query)
+    out, _ = attend_segments(
+        query.float(), key.float(), value.float(), layout.queries, layout.keys, layout.key_index,
+        scaling, window or 0,
+    )  # fmt: skip
+    return out.to(query.dtype).transpose(1, 2)
+
+
+# a list of lengths differs from step to step: traced, each would be compiled anew
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _by_segment(
     query: Tensor,
     key: Tensor,
@@ -144,8 +161,23 @@ def _piece(
 ) -> Tensor:
     if isinstance(scores, Scores):
         return scores.weigh(query, key, value, full_mask(mask, query, key), dropout)
+    if query.device.type == "cpu":  # in float32, as `_on_cpu`
+        query, key, value, kind = query.float(), key.float(), value.float(), query.dtype
+        with torch.autocast("cpu", enabled=False):
+            return _sdpa(query, key, value, mask, scores, dropout).to(kind)
+    return _sdpa(query, key, value, mask, scores, dropout)
+
+
+def _sdpa(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float | None,
+    dropout: float,
+) -> Tensor:
     return F.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scores
+        query, key, value, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scale
     )
 
 

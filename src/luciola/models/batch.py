@@ -10,7 +10,7 @@ from torch import Tensor
 
 from luciola.data.rows import Row
 from luciola.models.attention import placeholder_mask
-from luciola.models.layout import Layout
+from luciola.models.layout import Layout, moved
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Batch:
         labels: (N,) int64, the trained tokens.
         num_tokens: real tokens the model computes.
         examples: which examples of the step these are.
+        kept: of a padded batch, what `kept_columns` says.
     """
 
     ids: Tensor
@@ -36,6 +37,7 @@ class Batch:
     labels: Tensor
     num_tokens: int
     examples: tuple[int, ...] = ()
+    kept: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def of(cls, row: Row, device: torch.device | str) -> Batch:
@@ -48,18 +50,22 @@ class Batch:
             mask, layout = None, Layout.of(row.lengths, row.parents, device)
 
         def move(array: Any) -> Tensor:
-            return torch.as_tensor(array).to(device, non_blocking=True)
+            return moved(torch.as_tensor(array), device)
+
+        columns = torch.as_tensor(row.source[:, 1])
+        kept = torch.unique(columns, return_inverse=True)  # on the CPU: a GPU would be waited for
 
         return cls(
             ids=move(row.ids),
             positions=move(row.positions),
-            mask=None if mask is None else mask.to(device),
+            mask=None if mask is None else move(mask),
             layout=layout,
             rows=move(row.source[:, 0]),
-            columns=move(row.source[:, 1]),
+            columns=move(columns),
             labels=move(row.labels),
             num_tokens=sum(row.lengths),
             examples=row.examples,
+            kept=(move(kept[0]), move(kept[1])) if layout is None else None,
         )
 
 
@@ -69,6 +75,8 @@ def kept_columns(batch: Batch) -> tuple[Tensor, Tensor | None]:
     """
     if batch.layout is not None:
         return batch.columns, None
+    if batch.kept is not None:
+        return batch.kept
     return torch.unique(batch.columns, return_inverse=True)
 
 

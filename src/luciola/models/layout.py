@@ -47,12 +47,19 @@ class Layout:
         return cls(
             lengths=tuple(lengths),
             parents=tuple(parents),
-            queries=torch.tensor(starts, dtype=torch.int32, device=device),
-            keys=torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32, device=device),
-            key_index=index.to(device) if branched else None,
+            queries=moved(torch.tensor(starts, dtype=torch.int32), device),
+            keys=moved(torch.tensor([0, *accumulate(key_lengths)], dtype=torch.int32), device),
+            key_index=moved(index, device) if branched else None,
             longest_query=max(lengths),
             longest_key=max(key_lengths),
         )
+
+
+def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """The tensor on a device, without waiting for what that is still doing."""
+    if torch.device(device).type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def _key_spans(index: int, starts: Sequence[int], parents: Sequence[int]) -> list[tuple[int, int]]:

@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from luciola.errors import ModelError
-from luciola.models.batch import Batch, kept_columns, logits_of, pick
+from luciola.models.batch import Batch
+from luciola.models.head import Head, output_head, read
 from luciola.models.precision import Autocast, computing
+from luciola.models.token_scores import token_scores
 from luciola.runs.atomic import replacing_file, write_atomically
 from luciola.seeds import seed
 
@@ -37,6 +39,23 @@ class Estimates:
     """
 
     qs: tuple[Tensor, ...]
+    target_qs: tuple[Tensor, ...]
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class ActionValues:
+    """What the heads say of N states and the action taken in each.
+
+    Args:
+        qs: one or two (N,), the value of the action.
+        logprobs: as many (N,), log softmax(Q) at the action.
+        target_qs: as many (N,), from the slow copies; without gradient.
+        values: (N,) of the state.
+    """
+
+    qs: tuple[Tensor, ...]
+    logprobs: tuple[Tensor, ...]
     target_qs: tuple[Tensor, ...]
     values: Tensor
 
@@ -66,10 +85,41 @@ class QHeads(nn.Module):
         qs = tuple(head(states) for head in self.q_heads)
         return Estimates(qs, self.targets(states), self.v_head(states))
 
+    def at(self, states: Tensor, actions: Tensor, *, compiled: bool = False) -> ActionValues:
+        """Of (N, H) states in any float type, each at the token (N,) that was said next; without
+        a table of all tokens.
+        """
+        states = states.float()
+        found = []
+        for head in self.q_heads:
+            inner, last = _before_last(head, states)
+            found.append(token_scores(inner, Head(last, compiled=compiled), actions))
+        return ActionValues(
+            qs=tuple(one.target_logits for one in found),
+            logprobs=tuple(one.logprobs for one in found),
+            target_qs=self.targets_at(states, actions),
+            values=self.v_head(states)[:, 0],
+        )
+
+    @torch.no_grad()
+    def targets_at(self, states: Tensor, actions: Tensor) -> tuple[Tensor, ...]:
+        """(N,) of each slow head at the actions, for (N, H) float32 states."""
+        found = []
+        for head in self.target_q_heads:
+            inner, last = _before_last(head, states)
+            found.append((inner * last.weight[actions]).sum(-1) + last.bias[actions])
+        return tuple(found)
+
     @torch.no_grad()
     def targets(self, states: Tensor) -> tuple[Tensor, ...]:
         """(N, V) of each slow head, for (N, H) float32 states."""
         return tuple(head(states) for head in self.target_q_heads)
+
+
+def _before_last(head: Any, states: Tensor) -> tuple[Tensor, nn.Linear]:
+    """What enters a head's last layer, and that layer."""
+    first, nonlinearity, last = head
+    return nonlinearity(first(states)), last
 
 
 def _head(width: int, outputs: int) -> nn.Sequential:
@@ -77,10 +127,16 @@ def _head(width: int, outputs: int) -> nn.Sequential:
 
 
 @dataclass(frozen=True)
-class Outputs(Estimates):
-    """What one forward pass gives for the N states of a batch; `logits`: (N, V) float32."""
+class Outputs:
+    """What one forward pass gives for the N states of a batch.
 
-    logits: Tensor
+    Args:
+        logprobs: (N,) float32 of each action under the language model.
+        estimates: of the heads.
+    """
+
+    logprobs: Tensor
+    estimates: ActionValues
 
 
 class QRoles(nn.Module):
@@ -99,29 +155,20 @@ class QRoles(nn.Module):
         self.autocast = autocast
 
     def forward(self, batch: Batch) -> Outputs:
-        """Logits and estimates at the batch's places (`Batch.rows`, `Batch.columns`)."""
-        with (
-            computing(batch.ids.device, self.autocast),
-            calls_of(output_head(self.model)) as calls,
-        ):
-            logits = logits_of(self.model, batch).float()
-        states = pick(batch, calls[-1], kept_columns(batch)[1])
-        found: Estimates = self.heads(states)
-        return Outputs(found.qs, found.target_qs, found.values, logits)
+        """Of the actions in `Batch.labels`, each taken at its place."""
+        with computing(batch.ids.device, self.autocast):
+            reading = read(self.model, batch)
+            scores = token_scores(reading.inputs, reading.head, batch.labels)
+        found = self.heads.at(reading.states, batch.labels, compiled=reading.head.compiled)
+        return Outputs(scores.logprobs, found)
 
 
 def heads_for(model: nn.Module, *, two_qs: bool, run_seed: int) -> QHeads:
     """Fresh heads that fit a model, on its device; the start follows from the seed."""
     head = output_head(model)
-    vocabulary, width = head.weight.shape  # type: ignore[misc]
+    vocabulary, width = head.weight.shape
     torch.manual_seed(seed(run_seed, "q heads"))
-    return QHeads(int(width), int(vocabulary), two_qs=two_qs).to(head.weight.device)  # type: ignore[arg-type]
-
-
-def output_head(model: nn.Module) -> nn.Module:
-    """The layer that turns states into logits."""
-    head: nn.Module = model.get_output_embeddings()  # type: ignore[operator]
-    return head
+    return QHeads(int(width), int(vocabulary), two_qs=two_qs).to(head.weight.device)
 
 
 @contextmanager

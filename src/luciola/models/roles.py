@@ -5,8 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from luciola.models.batch import Batch, logits_of
+from luciola.models.batch import Batch
+from luciola.models.head import read
+from luciola.models.layout import moved
+from luciola.models.logit_arithmetic import Wanted
 from luciola.models.precision import Autocast, computing
+from luciola.models.token_scores import TokenScores, token_scores
 
 
 class Policy(nn.Module):
@@ -32,14 +36,15 @@ class Policy(nn.Module):
             embeddings = model.get_input_embeddings()  # type: ignore[operator]
             embeddings.register_forward_hook(self._add_noise)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """(N, V) float32 logits that predict the batch's trained tokens."""
+    def forward(self, batch: Batch, wanted: Wanted | None = None) -> TokenScores:
+        """Scores of the batch's trained tokens: their log-probabilities, and what is wanted."""
         self._lengths = example_lengths(batch) if self.neftune_alpha else None
         with computing(batch.ids.device, self.autocast):
-            return logits_of(self.model, batch).float()
+            reading = read(self.model, batch)
+            return token_scores(reading.inputs, reading.head, batch.labels, wanted=wanted)
 
     def _add_noise(self, module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        if not self.training or self._lengths is None:
+        if not self.model.training or self._lengths is None:  # it may be asked something meanwhile
             return output
         return embedding_noise(output, self._lengths, self.neftune_alpha)
 
@@ -65,7 +70,5 @@ def example_lengths(batch: Batch) -> Tensor:
         return batch.mask.sum(1, keepdim=True)
     lengths, parents = batch.layout.lengths, batch.layout.parents
     totals = [n + (lengths[p] if p >= 0 else 0) for n, p in zip(lengths, parents, strict=True)]
-    device = batch.ids.device
-    return torch.tensor(totals, device=device).repeat_interleave(
-        torch.tensor(lengths, device=device)
-    )[None]
+    each = torch.tensor(totals).repeat_interleave(torch.tensor(lengths))
+    return moved(each, batch.ids.device)[None]

@@ -7,14 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from luciola.models.virtual_tokens import has_virtual_tokens
-
-_switched: ContextVar[tuple[nn.Module, str | None] | None] = ContextVar("switched", default=None)
-"""The model whose adapters are switched now, and to which; None: they are as the run has them."""
 
 
 def adapters(model: nn.Module) -> tuple[str, ...]:
@@ -28,7 +26,7 @@ def using_adapter(model: nn.Module, name: str | None) -> Iterator[None]:
 
     peft's own switches also set which adapter is trained, and would switch off the critic's.
     """
-    before = _switched.set((model, name))
+    before = _switched.set(Switch(model, name))
     try:
         with _virtual(model, name) if has_virtual_tokens(model) else _in_layers(model, name):
             yield
@@ -56,11 +54,33 @@ def _in_layers(model: nn.Module, name: str | None) -> Iterator[None]:
             layer._disable_adapters, layer._active_adapter = disabled, active
 
 
+@dataclass(frozen=True)
+class Switch:
+    """Which adapters act: those of `model` as `name` says; without a model as the run has them."""
+
+    model: nn.Module | None = None
+    name: str | None = None
+
+    def again(self) -> AbstractContextManager[None]:
+        """Within it they act so, whatever acts now."""
+        return nullcontext() if self.model is None else using_adapter(self.model, self.name)
+
+
+UNSWITCHED = Switch()
+
+
+def switched() -> Switch:
+    """Which adapters act now, for a later pass that computes the same."""
+    return _switched.get()
+
+
 def switched_again() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """Contexts of a layer's pass and of that pass in the backward, for `torch.utils.checkpoint`.
 
     The backward comes when the adapters are back as the run has them: without this a critic's
     layers would be computed anew with the actor's adapter.
     """
-    now = _switched.get()
-    return nullcontext(), nullcontext() if now is None else using_adapter(*now)
+    return nullcontext(), switched().again()
+
+
+_switched: ContextVar[Switch] = ContextVar("switched", default=UNSWITCHED)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention.varlen import varlen_attn
+
+OPTIONS = frozenset(inspect.signature(varlen_attn).parameters)
+"""What this version's kernel can be asked for; looked up here, since a compiled layer cannot."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,14 @@ class Spans:
 
 def windows_possible() -> bool:
     """Whether this torch's kernel knows sliding windows."""
-    return "window_size" in _options()
+    return "window_size" in OPTIONS
 
 
 def grouped_heads_possible() -> bool:
     """Whether this torch's kernel takes fewer heads of keys than of queries; else they are
     repeated.
     """
-    return "enable_gqa" in _options()
+    return "enable_gqa" in OPTIONS
 
 
 def varlen_attention(
@@ -62,8 +65,6 @@ def varlen_attention(
 
     Raises: ValueError for a window where `windows_possible` says no.
     """
-    from torch.nn.attention.varlen import varlen_attn
-
     grouped = query.shape[1] != key.shape[1]
     extra: dict[str, Any] = {}
     if grouped_heads_possible():
@@ -83,10 +84,3 @@ def varlen_attention(
     )  # fmt: skip
     assert isinstance(out, Tensor)  # no auxiliary outputs were asked for
     return out
-
-
-@cache
-def _options() -> frozenset[str]:
-    from torch.nn.attention.varlen import varlen_attn
-
-    return frozenset(inspect.signature(varlen_attn).parameters)

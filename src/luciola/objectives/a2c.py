@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from luciola.objectives.distributions import entropy
 from luciola.objectives.objective import Objective, cells
 
 
@@ -58,16 +57,17 @@ def value_loss(values: Tensor, returns: Tensor, mask: Tensor | None = None) -> O
     return Objective(squares.sum() / 2, mask.sum(), metrics)
 
 
-def entropy_bonus(logits: Tensor, mask: Tensor | None = None) -> Objective:
-    """−Σ H(softmax(z)): minimising it keeps the policy undecided.
+def entropy_bonus(entropies: Tensor, mask: Tensor | None = None) -> Objective:
+    """−Σ H: minimising it keeps the policy undecided.
 
     Args:
-        logits: (..., V), at the sampling temperature. Carries the gradient.
-        mask: (...) bool, True on the tokens that count; None: all do.
+        entropies: any shape, of the policy at each token, at the sampling temperature, in nats.
+            Carries the gradient.
+        mask: bool, True on the tokens that count; None: all do.
 
     Returns: metrics entropy (Σ H, in nats).
     Raises: ValueError if the shapes do not fit.
     """
-    mask = cells(mask, entropies=logits[..., 0])
-    entropies = entropy(logits.masked_fill(~mask[..., None], 0.0)).masked_fill(~mask, 0.0)
+    mask = cells(mask, entropies=entropies)
+    entropies = entropies.masked_fill(~mask, 0.0)
     return Objective(-entropies.sum(), mask.sum(), {"entropy": entropies.detach().sum()})

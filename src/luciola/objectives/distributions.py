@@ -34,6 +34,10 @@ def entropy(logits: Tensor) -> Tensor:
 
     Returns: (...) entropies.
     """
-    logprobs = F.log_softmax(logits, dim=-1)
+    return entropy_of(F.log_softmax(logits, dim=-1))
+
+
+def entropy_of(logprobs: Tensor) -> Tensor:
+    """The same of log-probabilities (..., V)."""
     probabilities = logprobs.exp()
     return -(probabilities * logprobs.masked_fill(probabilities == 0, 0.0)).sum(-1)

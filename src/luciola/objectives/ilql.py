@@ -43,11 +43,11 @@ class Ilql:
 
 
 def ilql_loss(
-    logits: Tensor,
+    logprobs: Tensor,
     qs: Sequence[Tensor],
+    q_logprobs: Sequence[Tensor],
     target_qs: Sequence[Tensor],
     values: Tensor,
-    actions: Tensor,
     rewards: Tensor,
     continues: Tensor,
     *,
@@ -62,11 +62,11 @@ def ilql_loss(
     Σ −log π(a)·exp(beta·(Q̂ − V)). Q̂, y and the weight of awac carry no gradient.
 
     Args:
-        logits: (B, A, V) of the language model where it chooses each action.
-        qs: one or two (B, A, V), a value for every token of the vocabulary.
-        target_qs: the same from the slow copies.
+        logprobs: (B, A) log π(a) of each action a under the language model.
+        qs: one or two (B, A), the value of each action.
+        q_logprobs: as many (B, A), log softmax(Q)[a] over all tokens.
+        target_qs: as many (B, A), the action's value under the slow copies.
         values: (B, A + 1) of the state before each action, and of the last state.
-        actions: (B, A) int64, the tokens that were chosen.
         rewards: (B, A) reward of each action.
         continues: (B, A + 1) bool, True before every real action; False for the last state and in
             padding. (trlx calls this `dones`.)
@@ -76,22 +76,26 @@ def ilql_loss(
 
     Raises: ValueError if the shapes do not fit, or no Q head is given.
     """
-    mask = _actions_that_count(continues, values, actions, rewards)
-    _check_heads(logits, qs, target_qs)
-    chosen, value = actions[mask], values[:, :-1][mask]
+    cells(continues, values=values)
+    mask = cells(continues[:, :-1], logprobs=logprobs, rewards=rewards)
+    _check_heads(mask, qs=qs, q_logprobs=q_logprobs, target_qs=target_qs)
+
+    def counting(tensor: Tensor) -> Tensor:
+        return tensor.masked_fill(~mask, 0.0)  # padding may hold inf or nan
+
+    value = counting(values[:, :-1])
     following = values[:, 1:].detach().masked_fill(~continues[:, 1:], 0.0)
-    wanted = rewards[mask] + gamma * following[mask]
-    q_chosen = [_at(q[mask], chosen) for q in qs]
-    target = torch.stack([_at(q[mask].detach(), chosen) for q in target_qs]).amin(0)
-    weight = (beta * (target - value.detach())).exp()
-    cloning = F.cross_entropy(logits[mask], chosen, reduction="none")
+    wanted = counting(rewards) + gamma * counting(following)
+    q_chosen = [counting(q) for q in qs]
+    target = torch.stack([counting(q.detach()) for q in target_qs]).amin(0)
+    weight = counting((beta * (target - value.detach())).exp())
     metrics = {"value": value, "target_q": target, "awac_weight": weight}
     metrics |= {f"q{index}": q for index, q in enumerate(q_chosen)}
     return Ilql(
         q=_added((q - wanted).square() for q in q_chosen),
         value=expectile_loss(target - value, tau).sum(),
-        cql=_added(F.cross_entropy(q[mask], chosen, reduction="none") for q in qs),
-        awac=(cloning * weight).sum(),
+        cql=_added(-counting(one) for one in q_logprobs),
+        awac=-(counting(logprobs) * weight).sum(),
         count=mask.sum(),
         metrics={name: tensor.detach().sum() for name, tensor in metrics.items()},
     )
@@ -102,25 +106,13 @@ def expectile_loss(difference: Tensor, tau: float) -> Tensor:
     return torch.where(difference >= 0, tau, 1 - tau) * difference.square()
 
 
-def _actions_that_count(
-    continues: Tensor, values: Tensor, actions: Tensor, rewards: Tensor
-) -> Tensor:
-    cells(continues, values=values)
-    return cells(continues[:, :-1], actions=actions, rewards=rewards)
-
-
-def _check_heads(logits: Tensor, qs: Sequence[Tensor], target_qs: Sequence[Tensor]) -> None:
-    if not qs or len(qs) != len(target_qs):
-        got = f"{len(qs)} and {len(target_qs)}"
+def _check_heads(mask: Tensor, **columns: Sequence[Tensor]) -> None:
+    lengths = [len(heads) for heads in columns.values()]
+    if not lengths[0] or len(set(lengths)) > 1:
+        got = " and ".join(map(str, lengths))
         raise ValueError(f"as many Q heads as targets, at least one of each; got {got}")
-    heads = {f"q{index}": q for index, q in enumerate(qs)}
-    targets = {f"target_q{index}": q for index, q in enumerate(target_qs)}
-    cells(None, logits=logits, **heads, **targets)
-
-
-def _at(table: Tensor, ids: Tensor) -> Tensor:
-    """(N,) entries of the (N, V) table at the (N,) ids."""
-    return table.gather(1, ids[:, None]).squeeze(1)
+    named = {f"{name}[{i}]": one for name, heads in columns.items() for i, one in enumerate(heads)}
+    cells(mask, **named)
 
 
 def _added(losses: Iterable[Tensor]) -> Tensor:

@@ -56,9 +56,13 @@ def full_kl(logits: Tensor, reference_logits: Tensor) -> Tensor:
     Raises: ValueError if the shapes differ.
     """
     cells(None, logits=logits, reference_logits=reference_logits)
-    logprobs = F.log_softmax(logits, dim=-1)
+    return kl_of(F.log_softmax(logits, dim=-1), F.log_softmax(reference_logits, dim=-1))
+
+
+def kl_of(logprobs: Tensor, reference_logprobs: Tensor) -> Tensor:
+    """The same of log-probabilities (..., V)."""
     probabilities = logprobs.exp()
-    difference = logprobs - F.log_softmax(reference_logits, dim=-1)
+    difference = logprobs - reference_logprobs
     return (probabilities * difference.masked_fill(probabilities == 0, 0.0)).sum(-1)
 
 

@@ -20,8 +20,9 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
+from luciola.models.head import output_head
 from luciola.models.kernels import unplanned
-from luciola.models.q_heads import calls_of, output_head
+from luciola.models.q_heads import calls_of
 from luciola.models.quantization import is_quantised
 from luciola.models.virtual_tokens import has_virtual_tokens
 from luciola.rollout.cache import ROOM, Prefix, growing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -74,12 +75,13 @@ def optimizer_step(
         optimizer.zero_grad(set_to_none=True)
         raise MicroBatchTooLargeError(full)
     world.exchange(method.roles)
-    means = world.means(sums.terms, totals)
-    means["tokens"] = totals.get("tokens", 0.0)
     scale = unscale(optimizer, scaler)
     norm = gradient_norm(optimizer)
-    overflows = scale > 1 and math.isfinite(means["loss"]) and not math.isfinite(norm)
-    means["grad_norm"] = 0.0 if overflows else float(norm)
+    means = world.means(sums.terms, totals, {"grad_norm": norm})  # the one wait for the device
+    means["tokens"] = totals.get("tokens", 0.0)
+    overflows = scale > 1 and math.isfinite(means["loss"]) and not math.isfinite(means["grad_norm"])
+    if overflows:
+        means["grad_norm"] = 0.0
     if scaler is not None:
         means |= {"fp16/scale": scale, "fp16/skipped": float(overflows)}
     if not (math.isfinite(means["loss"]) and math.isfinite(means["grad_norm"])):
@@ -91,7 +93,7 @@ def optimizer_step(
             "try a smaller lr or precision=fp32.",
         )
     if not overflows and method.accepts(means):
-        scale_gradients(optimizer, norm, max_grad_norm)
+        scale_gradients(optimizer, means["grad_norm"], max_grad_norm)
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     method.after_step(means)  # before the checkpoint, so that it is in the checkpoint
@@ -146,13 +148,15 @@ def unscale(optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler | Non
 
 
 def gradient_norm(optimizer: torch.optim.Optimizer) -> Tensor:
-    """Euclidean norm of all gradients together."""
-    return torch.nn.utils.get_total_norm(gradients(optimizer))
+    """Euclidean norm of all gradients together; of sharded ones over all shards."""
+    norm: Any = torch.nn.utils.get_total_norm(gradients(optimizer))
+    whole: Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    return whole
 
 
-def scale_gradients(optimizer: torch.optim.Optimizer, norm: Tensor, limit: float) -> None:
+def scale_gradients(optimizer: torch.optim.Optimizer, norm: float, limit: float) -> None:
     """Scale all gradients by limit / norm where the norm is larger (0: never). Pascanu et al.
     2013.
     """
     if limit and norm > limit:
-        torch._foreach_mul_(gradients(optimizer), float(limit / norm))
+        torch._foreach_mul_(gradients(optimizer), float(limit / torch.tensor(norm)))

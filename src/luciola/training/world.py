@@ -98,19 +98,31 @@ class World:
                 sums[name] = sums.get(name, 0.0) + value
         return self._reduced(sums)
 
-    def means(self, sums: Mapping[str, Term], totals: Mapping[str, float]) -> dict[str, float]:
+    def means(
+        self,
+        sums: Mapping[str, Term],
+        totals: Mapping[str, float],
+        beside: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, float]:
         """Each term's sum over all processes, divided by its weight's total; "loss" is the
         objective.
+
+        Args:
+            beside: scalars that are the same in every process, read from the device together with
+                the sums: each reading waits for all that the device has still to do.
         """
-        names = list(sums)
+        names, beside = list(sums), beside or {}
         values = torch.stack([sums[name].sum.detach().double() for name in names])
         if self.size > 1:
             values = self.accelerator.reduce(values, "sum")
+        more = [value.detach().double().to(values.device) for value in beside.values()]
+        read = torch.cat([values, *(value.reshape(1) for value in more)]).tolist()
         divided = {
             name: value / max(totals[sums[name].per], 1.0)
-            for name, value in zip(names, values.tolist(), strict=True)
+            for name, value in zip(names, read[: len(names)], strict=True)
         }
-        return {"loss": sum(sums[n].scale * v for n, v in divided.items()), **divided}
+        loss = sum(sums[n].scale * v for n, v in divided.items())
+        return {"loss": loss, **divided, **dict(zip(beside, read[len(names) :], strict=True))}
 
     def _reduced(self, sums: dict[str, float]) -> dict[str, float]:
         if self.size == 1:

@@ -12,7 +12,8 @@ from luciola.config.online import GrpoConfig, PpoConfig, RlooConfig
 from luciola.methods.online.algorithms import algorithm_for
 from luciola.methods.online.experience import Experience, Rollout
 from luciola.methods.online.now import ANSWERS, TOKENS, Now
-from luciola.models.actor_critic import Outputs
+from luciola.objectives.distributions import entropy, token_logprobs
+from luciola.objectives.kl import full_kl
 
 LENGTHS = (3, 1, 2, 2)
 GROUPS = (0, 0, 1, 1)
@@ -58,15 +59,10 @@ def now_of(columns: dict[str, torch.Tensor]) -> Now:
     """A policy that has moved a little, over all tokens."""
     torch.manual_seed(1)
     count = len(columns["logprobs"])
-    outputs = Outputs(torch.randn(count, 11), torch.randn(count))
+    logits, values = torch.randn(count, 11), torch.randn(count)
     labels = torch.arange(count) % 11
-    return Now.of(outputs, labels, 0.7, torch.randn(count, 11))
-
-
-def test_log_probabilities_are_taken_at_the_temperature() -> None:
-    outputs = Outputs(torch.tensor([[0.0, 1.4]]), None)
-    now = Now.of(outputs, torch.tensor([1]), 0.7)
-    assert float(now.logprobs) == pytest.approx(2 - float(torch.tensor([0.0, 2.0]).logsumexp(0)))
+    kls = full_kl(logits, torch.randn(count, 11))
+    return Now(token_logprobs(logits, labels), entropy(logits), values, kls)
 
 
 def test_ppos_advantages_come_from_rewards_and_values() -> None:
@@ -117,11 +113,10 @@ def test_ppos_objective_is_policy_plus_value_minus_entropy() -> None:
     assert now.values is not None
     near = columns["values"] + (now.values - columns["values"]).clamp(-0.2, 0.2)
     errors = [(v - columns["returns"]).square() for v in (now.values, near)]
-    probabilities = now.logits.softmax(-1)
     expected = {
         "loss/policy": (-torch.minimum(plain, clipped).sum(), 1.0),
         "loss/value": (torch.maximum(*errors).sum() / 2, 0.3),
-        "loss/entropy": ((probabilities * probabilities.log()).sum(), 0.02),
+        "loss/entropy": (-now.entropies.sum(), 0.02),
     }
     for name, (total, scale) in expected.items():
         torch.testing.assert_close(terms[name].sum, total, rtol=1e-4, atol=1e-5)

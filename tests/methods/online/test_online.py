@@ -201,13 +201,13 @@ def test_grpo_asks_the_reference_again_only_for_the_whole_kl(
     """And at the temperature of sampling: the first step's KL is 0."""
     from luciola.models.actor_critic import ActorCritic
 
-    right, asked = ActorCritic.reference_logits, []
+    right, asked = ActorCritic._read_reference, []
 
-    def counted(self: ActorCritic, batch: Any) -> torch.Tensor:
+    def counted(self: ActorCritic, batch: Any) -> Any:
         asked.append(batch)
         return right(self, batch)
 
-    monkeypatch.setattr(ActorCritic, "reference_logits", counted)
+    monkeypatch.setattr(ActorCritic, "_read_reference", counted)
     run = train(
         "grpo", model, out="run", adapter="full", iterations=1, updates=2, kl_estimator=estimator,
         kl_coef=0.1, temperature=0.7, packing="padded", micro_tokens=10_000,
@@ -291,9 +291,9 @@ def test_policy_and_reference_that_differ_at_the_start_stop_the_run(
 ) -> None:
     from luciola.models.actor_critic import ActorCritic
 
-    right = ActorCritic.reference_logits
+    right = ActorCritic._reference_logprobs
     monkeypatch.setattr(
-        ActorCritic, "reference_logits", lambda self, batch: right(self, batch) * 1.1
+        ActorCritic, "_reference_logprobs", lambda self, *given: right(self, *given) * 1.1
     )
     with pytest.raises(TrainingError, match=r"policy and reference differ by .* nats a token"):
         train("ppo", model, out="run")

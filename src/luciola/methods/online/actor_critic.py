@@ -21,7 +21,7 @@ class ActorCriticAlgorithm:
 
     config: PpoConfig | A2cConfig
     has_critic: bool = True
-    needs_reference: bool = False
+    needs_full_kl: bool = False
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class ActorCriticAlgorithm:
             **drift(now, columns, policy),
         }
         if config.entropy_coef:
-            bonus = a2c.entropy_bonus(now.logits)
+            bonus = a2c.entropy_bonus(now.entropies)
             terms["loss/entropy"] = Term(bonus.total, TOKENS, config.entropy_coef)
         return terms
 

@@ -28,7 +28,7 @@ class Algorithm(Protocol):
     def has_critic(self) -> bool: ...
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_full_kl(self) -> bool:
         """Whether the loss itself looks at the reference's whole distribution."""
         ...
 

@@ -15,8 +15,8 @@ from luciola.methods.online.experience import Rollout
 from luciola.methods.stream import Kind, halved, lay_out
 from luciola.models.actor_critic import ActorCritic
 from luciola.models.batch import Batch
-from luciola.objectives.distributions import entropy, token_logprobs
-from luciola.objectives.kl import KlKind, full_kl, kl_estimate
+from luciola.models.logit_arithmetic import Wanted
+from luciola.objectives.kl import KlKind, kl_estimate
 from luciola.training.step import MicroBatchTooLargeError, release_memory
 from luciola.types import Tokens
 
@@ -125,24 +125,24 @@ class Feedback:
         return found
 
     def _policy(self, batch: Batch) -> dict[str, Tensor]:
-        outputs = self.roles(batch)
-        logprobs = token_logprobs(outputs.logits, batch.labels, temperature=self.temperature)
+        outputs = self.roles(batch, Wanted(self.temperature))
         values = {} if outputs.values is None else {"values": outputs.values}
-        return {"logprobs": logprobs, **values}
+        return {"logprobs": outputs.scores.logprobs, **values}
 
     def _judge(self, batch: Batch) -> dict[str, Tensor]:
-        outputs = self.roles(batch)
-        logits = outputs.logits / self.temperature
-        reference = self.roles.reference_logits(batch) / self.temperature
+        wanted = Wanted(self.temperature, entropy=True)
+        outputs = self.roles(batch, wanted, reference=True, full_kl=self.kl == "full")
+        scores, reference = outputs.scores, outputs.reference_logprobs
+        assert reference is not None and scores.entropies is not None
         found = {
-            "logprobs": token_logprobs(logits, batch.labels),
-            "reference": token_logprobs(reference, batch.labels),
-            "entropies": entropy(logits),
+            "logprobs": scores.logprobs,
+            "reference": reference,
+            "entropies": scores.entropies,
         }
-        if self.kl == "full":
-            found["kls"] = full_kl(logits, reference)
+        if scores.kls is not None:
+            found["kls"] = scores.kls
         else:
-            found["kls"] = kl_estimate(found["logprobs"], found["reference"], self.kl)  # type: ignore[arg-type]
+            found["kls"] = kl_estimate(scores.logprobs, reference, self.kl)  # type: ignore[arg-type]
         if outputs.values is not None:
             found["values"] = outputs.values
         return found

@@ -25,7 +25,7 @@ from luciola.objectives.groups import (
     rloo_advantages,
     token_weights,
 )
-from luciola.objectives.kl import full_kl, kl_estimate
+from luciola.objectives.kl import kl_estimate
 from luciola.training.method import Term
 
 
@@ -42,7 +42,7 @@ class GroupAlgorithm:
         return "grpo" if isinstance(self.config, GrpoConfig) else "rloo"
 
     @property
-    def needs_reference(self) -> bool:
+    def needs_full_kl(self) -> bool:
         """The whole KL in GRPO's loss; its estimates take the tokens' log-probabilities, which the
         feedback keeps.
         """
@@ -99,8 +99,8 @@ class GroupAlgorithm:
         }
         if self._has_kl:
             if config.kl_estimator == "full":
-                assert now.reference_logits is not None
-                kls = full_kl(now.logits, now.reference_logits)
+                assert now.kls is not None
+                kls = now.kls
             else:
                 kls = kl_estimate(now.logprobs, columns["reference"], config.kl_estimator)
             terms["loss/kl"] = Term((kls * columns["weights"]).sum(), self._per, config.kl_coef)

@@ -26,6 +26,7 @@ from luciola.methods.online.tracing import Pictures
 from luciola.methods.planned import data_changed
 from luciola.methods.stream import halved, lay_out, share
 from luciola.models.batch import Batch
+from luciola.models.layout import moved
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.objectives.moments import RunningMoments
 from luciola.objectives.ppo import ratio_is_sane
@@ -105,7 +106,7 @@ class Online(Plain):
     def _micro(self, experience: Experience, row: Any, members: Sequence[int]) -> Micro:
         flat = experience.flat([members[i] for i in row.examples])
         device = self.world.device
-        return Micro(Batch.of(row, device), {k: v.to(device) for k, v in flat.items()})
+        return Micro(Batch.of(row, device), {k: moved(v, device) for k, v in flat.items()})
 
     def _begin(self) -> None:
         """Answers for the iteration, with all that is known of them."""
@@ -127,11 +128,8 @@ class Online(Plain):
 
     def loss(self, batch: Micro) -> dict[str, Term]:
         """The algorithm's terms."""
-        reference = None
-        if self.algorithm.needs_reference:
-            reference = self.feedback.roles.reference_logits(batch.batch) / self.config.temperature
-        outputs = self.roles(batch.batch)
-        now = Now.of(outputs, batch.batch.labels, self.config.temperature, reference)
+        full_kl = self.algorithm.needs_full_kl
+        now = Now.read(self.roles, batch.batch, self.config.temperature, full_kl=full_kl)
         return self.algorithm.terms(now, batch.columns)
 
     def accepts(self, means: Mapping[str, float]) -> bool:

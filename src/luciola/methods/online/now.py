@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from luciola.models.actor_critic import Outputs
-from luciola.objectives.distributions import entropy, token_logprobs
+from luciola.models.batch import Batch
+from luciola.models.logit_arithmetic import Wanted
 from luciola.objectives.objective import Objective
 from luciola.objectives.statistics import masked_variance
 from luciola.training.method import Term
@@ -19,31 +20,28 @@ Columns = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Now:
-    """The policy as it is in this forward pass, over N tokens.
+    """The policy as it is in this forward pass, over N tokens, at the sampling temperature.
 
     Args:
-        logits: (N, V) at the sampling temperature.
         logprobs: (N,) of the answers' tokens.
+        entropies: (N,) of the policy.
         values: (N,) or None.
-        reference_logits: (N, V) at the sampling temperature, where the loss needs them.
+        kls: (N,) to the reference over the whole vocabulary, where the loss needs it.
     """
 
-    logits: Tensor
     logprobs: Tensor
+    entropies: Tensor
     values: Tensor | None
-    reference_logits: Tensor | None = None
+    kls: Tensor | None = None
 
     @classmethod
-    def of(
-        cls,
-        outputs: Outputs,
-        labels: Tensor,
-        temperature: float,
-        reference_logits: Tensor | None = None,
-    ) -> Now:
-        """From what the roles gave."""
-        logits = outputs.logits / temperature
-        return cls(logits, token_logprobs(logits, labels), outputs.values, reference_logits)
+    def read(cls, roles: nn.Module, batch: Batch, temperature: float, *, full_kl: bool) -> Now:
+        """What the roles say of a batch's answers, in one forward pass."""
+        wanted = Wanted(temperature, entropy=True)
+        outputs: Outputs = roles(batch, wanted, full_kl=full_kl)
+        scores = outputs.scores
+        assert scores.entropies is not None
+        return cls(scores.logprobs, scores.entropies, outputs.values, scores.kls)
 
 
 def figures_of(prefix: str, objective: Objective) -> dict[str, Term]:
@@ -53,7 +51,7 @@ def figures_of(prefix: str, objective: Objective) -> dict[str, Term]:
 
 def drift(now: Now, columns: Columns, policy: Objective) -> dict[str, Term]:
     """How far the policy is from the one that sampled, and how undecided."""
-    found = {"policy/entropy": Term(entropy(now.logits.detach()).sum(), TOKENS, 0.0)}
+    found = {"policy/entropy": Term(now.entropies.detach().sum(), TOKENS, 0.0)}
     if "ratio" not in policy.metrics:
         drift = (now.logprobs.detach() - columns["logprobs"]).exp().sum()
         found["policy/ratio"] = Term(drift, TOKENS, 0.0)
