@@ -51,6 +51,9 @@ class OnlineConfig(TrainingConfig):
     """Temperature for sampling and for all log-probabilities."""
     stop: tuple[str, ...] = ()
     """Strings that end an answer."""
+    engine: Literal["auto", "fast", "plain"] = "auto"
+    """What samples. auto: on a GPU the fast engine where it knows the model, else the plain
+    sampler; fast: the engine or an error."""
     old_logprobs: Literal["trainer", "sampler"] = "trainer"
     """Which log-probabilities count as the old ones: recomputed by the trainer, or the sampler's
     own."""

@@ -15,7 +15,7 @@ from luciola.errors import LuciolaError, ModelError, SqlInvalidError
 from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
 from luciola.models.source import resolve, version_of
-from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.engine.building import build
 from luciola.specialist.expertise import Expertise, changes, columns_of, same_place
 from luciola.specialist.form import Form, UnusableError
 from luciola.specialist.reading import Reading
@@ -91,7 +91,9 @@ class Writer:
         self.context = int(loaded.config.get_text_config().max_position_embeddings)
         self.sampling = Sampling(max_new_tokens=min(max_new_tokens, self.context // 4))
         ends = set(self.renderer.end_ids())
-        self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=batch)
+        self.sampler = build(
+            loaded, adopt=True, end_ids=ends, tokenizer=self.tokenizer, batch=batch
+        )
         self.progress = progress
 
     def read(self, database: str | Path, allowed: Allowed | None = None) -> Reading | Represented:

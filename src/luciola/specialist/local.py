@@ -19,7 +19,7 @@ from luciola.models.answering import best_device, load_for_answers
 from luciola.models.load import load_tokenizer
 from luciola.models.source import resolve, version_of
 from luciola.rollout.batch import context_length
-from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.engine.building import build
 from luciola.rollout.text import read
 from luciola.seeds import seed
 from luciola.specialist.expertise import Expertise
@@ -95,7 +95,9 @@ class LocalModel:
         self.rows = batch or ROWS[place.type]
         self.tokens = _tokens_that_fit(loaded, place)
         ends = set(self.renderer.end_ids())
-        self.sampler = NaiveSampler(loaded, end_ids=ends, tokenizer=self.tokenizer, batch=self.rows)
+        self.sampler = build(
+            loaded, adopt=True, end_ids=ends, tokenizer=self.tokenizer, batch=self.rows
+        )
 
     def answer(
         self, prompts: Sequence[str], sampling: Sampling, progress: Progress | None = None

@@ -104,14 +104,27 @@ def test_more_updates_are_not_a2c(model: str) -> None:
     assert not equal(ppo, train("a2c", model, out="a2c", **{**settings, "updates": 1}))
 
 
-@pytest.mark.parametrize("stop_at", [5, 8])
+@pytest.mark.parametrize("adapter", ["full", "lora"])
+def test_the_fast_engine_gives_the_plain_samplers_run(adapter: str, model: str) -> None:
+    """The same answers, scores and weights; its copy of the weights follows the training."""
+    settings = {"adapter": adapter, "iterations": 3}
+    plain = train("ppo", model, out="plain", engine="plain", **settings)
+    fast = train("ppo", model, out="fast", engine="fast", **settings)
+    scores = [[row["score/mean"] for row in iterations(run)] for run in (plain, fast)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+    for one, other in zip(iterations(plain), iterations(fast), strict=True):
+        assert one["sampler/difference"] == pytest.approx(other["sampler/difference"], abs=1e-5)
+
+
+@pytest.mark.parametrize(("stop_at", "engine"), [(5, "auto"), (8, "auto"), (5, "fast")])
 def test_a_stopped_run_goes_on_bit_for_bit(
-    stop_at: int, model: str, monkeypatch: pytest.MonkeyPatch
+    stop_at: int, engine: str, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the middle of an iteration, and at its end: weights, figures and traces of a whole run."""
     settings = {
         "adapter": "full", "iterations": 5, "updates": 2, "save_every": 1, "kl_target": 2.0,
         "score_scaling": "normalize", "kl_coef": 0.1, "kl_horizon": 200, "trace_every": 2,
+        "engine": engine,
     }  # fmt: skip
     whole = train("ppo", model, out="whole", **settings)
     save = Loop._save_if_due

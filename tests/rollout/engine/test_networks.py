@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import random
 from collections.abc import Callable
 from typing import Any
@@ -67,20 +66,11 @@ def test_the_probe_catches_a_factor_that_the_structure_does_not_show() -> None:
 
 
 @pytest.mark.parametrize("family", ["olmo2", "mixtral", "mamba", "bloom", "gptj"])
-def test_other_families_are_refused_and_answered_plainly(
-    family: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_other_families_are_refused(family: str) -> None:
     model = build_family(family)
     with pytest.raises(UnknownNetworkError):
         Source(model)
     requests = some_requests()[:3]
-    sampler = build(model, end_ids=[END])
-    with caplog.at_level(logging.INFO, "luciola"):
-        found = sampler.sample(requests)
-    assert [s.ids for s in found] == [
-        s.ids for s in NaiveSampler(model, end_ids=[END]).sample(requests)
-    ]
-    assert len([r for r in caplog.records if "without the fast engine" in r.message]) == 1
     with pytest.raises(ConfigError, match="fast engine cannot sample"):
         build(model, engine="fast", end_ids=[END]).sample(requests)
 
@@ -165,3 +155,17 @@ def test_bfloat16_answers_have_the_models_logprobs(requests_: Requests) -> None:
         expected = logits[len(prompt) - 1 : -1].log_softmax(-1)
         taken = expected.gather(-1, torch.tensor(sample.ids)[:, None])[:, 0]
         assert sample.logprobs == pytest.approx(taken.tolist(), abs=0.2)
+
+
+@pytest.mark.parametrize("engine", ["auto", "plain"])
+def test_the_plain_sampler_answers_on_a_cpu(
+    model: LlamaForCausalLM, requests_: Requests, engine: Any
+) -> None:
+    sampler = build(model, engine=engine, end_ids=[END])
+    sampler.sync(3)
+    expected = NaiveSampler(model, end_ids=[END]).sample(requests_())
+    found = sampler.sample(requests_())
+    assert [s.ids for s in found] == [s.ids for s in expected]
+    assert {s.version for s in found} == {3}
+    assert isinstance(sampler.chosen, NaiveSampler)
+    assert sampler.batch == 64

@@ -22,7 +22,7 @@ from luciola.models.scorer import Scorer
 from luciola.models.shared_scorer import shared_scorer
 from luciola.objectives.kl import AdaptiveKl, FixedKl
 from luciola.rewards.building import build_reward
-from luciola.rollout.naive import NaiveSampler
+from luciola.rollout.engine.building import build as build_sampler
 from luciola.rollout.weights import SamplingWeights
 from luciola.training.world import World
 from luciola.types import Reward, Sampling
@@ -55,7 +55,14 @@ def prepare(
         run_seed=config.seed,
     ).to(world.device)
     weights = SamplingWeights(loaded.model, _sampling_dtype(config, world, autocast))
-    sampler = NaiveSampler(weights.model, end_ids=renderer.end_ids(), tokenizer=tokenizer)
+    sampler = build_sampler(
+        weights.model,
+        engine=config.engine,
+        adopt=weights.model is not weights.trained,
+        end_ids=renderer.end_ids(),
+        tokenizer=tokenizer,
+        keep_cache=False,  # a step of training needs the memory
+    )
     scores = reward_for(config, world, reward, roles)  # may put one more adapter on the base
     sampling = Sampling(config.max_new_tokens, config.temperature)
     rollouts = Rollouts(weights, sampler, scores, tokenizer, sampling, config.answers, config.stop)

@@ -23,6 +23,7 @@ from luciola.rollout.engine import slots as at
 from luciola.rollout.engine.admission import Kept, admit
 from luciola.rollout.engine.choosing import Mode
 from luciola.rollout.engine.decoding import GraphedStep, Step, plain_step, row_bucket
+from luciola.rollout.engine.devices import has_kernels
 from luciola.rollout.engine.matching import PerRow
 from luciola.rollout.engine.memory import capacity, worth_keeping
 from luciola.rollout.engine.slots import Slots
@@ -85,6 +86,8 @@ class FastEngine:
         stride: steps between two looks at the device; None: 1 on a CPU, on a GPU 8 while others
             wait and 16 after that.
         prefix_entries: computed prefixes that are kept between calls.
+        keep_cache: keep the cache and its graphs between calls, where it takes little of the
+            memory; else they are made anew, a tenth of a second.
         progress: called now and then with (answers finished, answers in all).
         watch: called with (place of the answer among all answers, its new tokens) at every look;
             what it raises ends the sampling.
@@ -99,6 +102,7 @@ class FastEngine:
         batch: int | None = None,
         stride: int | None = None,
         prefix_entries: int = 4,
+        keep_cache: bool = True,
         progress: Callable[[int, int], None] | None = None,
         watch: Callable[[int, Sequence[int]], None] | None = None,
     ) -> None:
@@ -112,6 +116,7 @@ class FastEngine:
         self.stride = stride or (8 if self.on_gpu else 1)
         self.idle_stride = stride or (16 if self.on_gpu else 1)
         self.prefixes: PrefixCache[Kept] = PrefixCache(prefix_entries)
+        self.keep_cache = keep_cache
         self.progress = progress
         self.watch = watch
         self.version = 0
@@ -195,8 +200,7 @@ class FastEngine:
         finally:
             self._waiting.clear()
             self._drop([slot for slot, row in enumerate(self._running) if row is not None])
-            if self._slots is not None and not worth_keeping(self._slots.cache):
-                self._forget_slots()
+            self._release()
         return [row.sample(self.version) for row in rows]
 
     def _check(self, requests: Sequence[Request]) -> None:
@@ -345,9 +349,16 @@ class FastEngine:
         network = self.source.network
         if not self.on_gpu:
             return plain_step(network, slots, self.ends)
+        if not has_kernels(self.device):
+            return GraphedStep(plain_step(network, slots, self.ends), slots)
         from luciola.rollout.engine.kernels import kernel_step
 
         return GraphedStep(kernel_step(network, slots, self.ends), slots)
+
+    def _release(self) -> None:
+        slots = self._slots
+        if slots is not None and not (self.keep_cache and worth_keeping(slots.cache)):
+            self._forget_slots()
 
     def _forget_slots(self) -> None:
         self._slots = self._step = None

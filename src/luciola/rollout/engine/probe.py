@@ -6,6 +6,7 @@ model's own forward pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from luciola.rollout.engine import slots as at
 from luciola.rollout.engine.decoding import decoded_states
+from luciola.rollout.engine.devices import has_kernels
 from luciola.rollout.engine.forward import logits
 from luciola.rollout.engine.network import Network
 from luciola.rollout.engine.segments import Segment, prefill
@@ -34,11 +36,16 @@ def difference(model: Any, network: Network) -> float:
     slots = Slots(network, 2, PROMPT + DECODED)
     prompt = tuple(ids[:PROMPT].tolist())
     prefill(network, slots.cache, slots.tables, [Segment(1, 0, prompt), Segment(0, 0, prompt)])
+    states_of: Callable[[Network, Slots, int, int], Tensor] = decoded_states
+    if has_kernels(device):
+        from luciola.rollout.engine.kernels import kernel_states
+
+        states_of = kernel_states(network)
     found: list[Tensor] = []
     for place in range(PROMPT, PROMPT + DECODED):
         slots.table[at.TOKEN] = ids[place].to(device)
         slots.table[at.POSITION] = place
-        states = decoded_states(network, slots, 2, place + 1)
+        states = states_of(network, slots, 2, place + 1)
         found.append(logits(network, states)[1])
     was_training = model.training
     model.eval()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from luciola.rollout.engine import operations
+from luciola.rollout.engine.devices import has_kernels
 from luciola.rollout.engine.forward import Tables, embedded, remember
 from luciola.rollout.engine.network import Layer, Network
 
@@ -55,7 +56,7 @@ def prefill(network: Network, cache: Tensor, tables: Tables, segments: Sequence[
     """Fill the cache with the keys and values of the segments."""
     chunk = Chunk.of(segments, cache.device)
     x = embedded(network, chunk.tokens, chunk.positions)
-    if cache.device.type == "cuda":
+    if has_kernels(cache.device):
         from luciola.rollout.engine.kernels import norms
         from luciola.rollout.engine.kernels.reading import Gathered, can_gather
 

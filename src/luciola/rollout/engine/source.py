@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from luciola.models.quantization import is_quantised
 from luciola.rollout.engine.network import Network
 from luciola.rollout.engine.reading import read
 from luciola.rollout.engine.weights import UnknownNetworkError, Weights
@@ -28,6 +29,8 @@ class Source:
     def _read(self) -> None:
         with torch.no_grad():
             dtype = self.model.get_input_embeddings().weight.dtype
+            if is_quantised(self.model):
+                dtype = torch.bfloat16  # as its products are computed
             self.weights = Weights(dtype, adopt=self.adopt)
             try:
                 self.network: Network = read(self.model, self.weights)

@@ -2,6 +2,6 @@
 `rollout.engine.operations` or `choosing`, which the tests hold it to.
 """
 
-from luciola.rollout.engine.kernels.step import kernel_step
+from luciola.rollout.engine.kernels.step import kernel_states, kernel_step
 
-__all__ = ["kernel_step"]
+__all__ = ["kernel_states", "kernel_step"]

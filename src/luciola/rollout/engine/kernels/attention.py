@@ -118,7 +118,7 @@ def attend(
     wanted = max(1, PROGRAMS // (rows * network.kv_heads))
     parts = min(wanted, -(-length // LEAST_SPLIT))
     split = -(-length // parts)
-    block_d = triton.next_power_of_2(size)
+    block_d = max(16, triton.next_power_of_2(size))  # the least that a product takes
     precise = queries.dtype == torch.float32
     block_t = 32 if block_d > 128 or precise else BLOCK_T
     split = -(-split // block_t) * block_t

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, float16
 
 from luciola.rollout.engine import slots as at
@@ -25,7 +27,7 @@ LEAST_HALF = 16
 
 def kernel_step(network: Network, slots: Slots, ends: Tensor) -> Step:
     """As `decoding.plain_step`."""
-    states_of = narrow_states if fits_narrow(network) else wide_states
+    states_of = kernel_states(network)
 
     def step(rows: int, length: int, mode: Mode) -> None:
         states = states_of(network, slots, rows, length)
@@ -36,6 +38,11 @@ def kernel_step(network: Network, slots: Slots, ends: Tensor) -> Step:
         advance(slots, rows, *chosen(scores, slots, rows, length, mode), ends)
 
     return step
+
+
+def kernel_states(network: Network) -> Callable[[Network, Slots, int, int], Tensor]:
+    """As `decoding.decoded_states`, in the way that suits the network."""
+    return narrow_states if fits_narrow(network) else wide_states
 
 
 def fits_narrow(network: Network) -> bool:
