@@ -104,7 +104,7 @@ def test_an_adapter_for_a_narrower_base_names_what_does_not_fit(
     assert main(["chat", "wide", "hi", "--adapter", "run"]) == 1
     error = capsys.readouterr().err
     assert "was trained on" in error
-    assert "does not fit its base wide (size mismatch for " in error
+    assert f"does not fit its base {_files / 'wide'} (size mismatch for " in error
 
 
 def test_a_merge_without_space_is_refused_before_it_begins(

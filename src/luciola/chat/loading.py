@@ -10,8 +10,8 @@ from typing import Any
 from luciola.chat.model import ChatModel
 from luciola.chat.settings import ChatSettings, with_values
 from luciola.errors import ConfigError, ModelError
+from luciola.models.adapter_base import is_base, recorded_base
 from luciola.models.answering import best_device, load_for_answers
-from luciola.models.complaints import json_of
 from luciola.models.load import load_tokenizer
 from luciola.models.source import ADAPTER, Source, resolve
 
@@ -106,13 +106,12 @@ def adapter_source(adapter: str) -> Source:
 
 def tell_other_base(adapter: Source, source: Source) -> bool:
     """A notice where an adapter was trained on a model of another name; returns whether it was."""
-    recorded = str(json_of(adapter.path / ADAPTER).get("base_model_name_or_path") or "")
-    if Path(recorded).name == Path(source.location).name:
+    if is_base(adapter.path, source):
         return False
     log.warning(
         "the adapter in %s was trained on %s, and is put on %s",
         adapter.path,
-        recorded or "a model that it does not name",
+        recorded_base(adapter.path) or "a model that it does not name",
         source.location,
     )
     return True

@@ -76,6 +76,7 @@ def _with_adapter(classifier: Any, folder: str) -> Any:
     check_adapter(Path(folder))
     settings = peft.PeftConfig.from_pretrained(folder)
     settings.inference_mode = False
+    settings.base_model_name_or_path = classifier.name_or_path  # from any working directory
     head = {f"base_model.model.{HEAD}.weight": classifier.score.weight.detach().clone()}
     try:
         with quiet():

@@ -45,7 +45,7 @@ def read_model(file: Path) -> PreTrainedModel:
             )
     except Exception as error:  # a damaged file fails in many ways, some as bare Exceptions
         raise _unreadable(file, error) from error
-    model.name_or_path = str(file)  # transformers would record the folder
+    model.name_or_path = str(file.absolute())  # transformers would record the folder
     return model
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luciola.errors import ModelError
-from luciola.models import catalogue, gguf, hub, implementation
+from luciola.models import gguf, hub, implementation
+from luciola.models.adapter_base import base_of, record_base
 from luciola.models.complaints import (
     any_file,
     check_adapter,
@@ -21,7 +22,6 @@ from luciola.models.complaints import (
     check_language_model,
     explaining,
     first_line,
-    json_of,
 )
 from luciola.models.quiet import quiet
 from luciola.models.source import ADAPTER, Source, resolve
@@ -47,7 +47,7 @@ def load_tokenizer(
         return gguf.read_tokenizer(source.path)
     if source.is_local and not any_file(source.path, TOKENIZER_FILES):
         if (source.path / ADAPTER).is_file():
-            return load_tokenizer(_base(source.path), trust_remote_code=trust_remote_code)
+            return load_tokenizer(base_of(source.path), trust_remote_code=trust_remote_code)
         raise ModelError(
             f"{source.location} has no tokenizer (none of {', '.join(TOKENIZER_FILES)})",
             remedy="Copy the tokenizer's files of the original model into that folder.",
@@ -74,7 +74,7 @@ def base_source(model: str | Path | Source) -> Source:
     """Where a model's own files are; of an adapter's folder those of its base."""
     source = model if isinstance(model, Source) else resolve(model)
     is_adapter = source.is_local and not source.gguf_file and (source.path / ADAPTER).is_file()
-    return _base(source.path) if is_adapter else source
+    return base_of(source.path) if is_adapter else source
 
 
 def load_model(
@@ -108,7 +108,7 @@ def load_model(
         loaded.set_attn_implementation(_registered(attention))
     elif source.is_local and (source.path / ADAPTER).is_file():
         base = load_model(
-            _base(source.path),
+            base_of(source.path),
             dtype=dtype,
             attention=attention,
             trust_remote_code=trust_remote_code,
@@ -160,6 +160,8 @@ def load_plain(
         names = implementation.candidates(config, attention)
         model, info = _load_with(names, source, dtype, reading | options)
     check_complete(info["missing_keys"], source)
+    if source.is_local:  # what an adapter on it records: the same from any working directory
+        model.name_or_path = str(source.path.absolute())
     with quiet():
         implementation.settle(model)
     return model
@@ -207,27 +209,13 @@ def put_adapter(base: PreTrainedModel, folder: Path) -> Any:
                 warnings.filterwarnings("ignore", ".*missing adapter keys.*", UserWarning)
                 adapted = PeftModel.from_pretrained(base, str(folder), local_files_only=True)
             fill(adapted, folder)
+            record_base(adapted, base)
             return with_own_pass(adapted)
     except Exception as error:  # as in explaining
         raise ModelError(
             f"the adapter in {folder} does not fit its base {base.name_or_path} "
             f"({first_line(error)})",
             remedy=f"Its base is named in {folder / ADAPTER}; give it the model it was trained on.",
-        ) from error
-
-
-def _base(adapter: Path) -> Source:
-    """The model that an adapter was trained on, as its configuration records it."""
-    file = adapter / ADAPTER
-    recorded = json_of(file).get("base_model_name_or_path") or ""
-    if Path(recorded).name in catalogue.NAMES and not Path(recorded).exists():
-        recorded = Path(recorded).name  # trained on another machine, whose cache is elsewhere
-    try:
-        return resolve(recorded)
-    except ModelError as error:
-        raise ModelError(
-            f"the adapter in {adapter} belongs to the model {recorded!r}, which is not there",
-            remedy=f"Put that model there, or correct base_model_name_or_path in {file}.",
         ) from error
 
 

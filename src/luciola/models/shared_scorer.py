@@ -80,7 +80,7 @@ def shared_scorer(
     settings = peft.PeftConfig.from_pretrained(str(source.path))
     if not isinstance(settings, peft.LoraConfig):
         return None
-    if base_source(source).location != base_source(base).location:
+    if not base_source(source).is_same(base_source(base)):
         return None
     weights = load_file(source.path / "adapter_model.safetensors")
     heads = [name for name in weights if name.endswith("score.weight")]

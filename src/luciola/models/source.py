@@ -49,6 +49,12 @@ class Source:
         """The folder or GGUF file of a local model."""
         return Path(self.location, self.gguf_file or "")
 
+    def is_same(self, other: Source) -> bool:
+        """Whether both are one model, however their places are written."""
+        if not (self.is_local and other.is_local):
+            return self.location == other.location and self.is_local == other.is_local
+        return self.path.samefile(other.path)
+
 
 def resolve(model: str | Path, *, progress: catalogue.Progress | None = None) -> Source:
     """Find the model that `model` names; a bundled one is fetched if it is missing, and a function

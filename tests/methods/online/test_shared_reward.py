@@ -78,6 +78,14 @@ def test_other_bases_and_bare_policies_share_nothing(
     assert shared_scorer(policy(base), base, base) is None
 
 
+def test_a_base_is_shared_however_its_path_is_written(
+    trained: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, reward = trained
+    monkeypatch.chdir(Path(base).parent)
+    assert shared_scorer(policy(base), Path(base).name, reward) is not None
+
+
 def test_a_run_with_a_shared_reward_model_equals_one_with_its_own(
     trained: tuple[str, str],
 ) -> None:

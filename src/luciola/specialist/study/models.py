@@ -162,12 +162,18 @@ def _context(folder: Path) -> int:
     """As the configuration says, an adapter's of its base model; 0 where it says nothing."""
     config = _read(folder / "config.json")
     if not config:
-        base = _read(folder / "adapter_config.json").get("base_model_name_or_path")
-        return _folder_and_context(str(base))[1] if base else 0
+        return _context_of_base(folder) if (folder / "adapter_config.json").is_file() else 0
     text = config.get("text_config")
     known = {**config, **text} if isinstance(text, Mapping) else config
     context = known.get("max_position_embeddings", 0)
     return context if isinstance(context, int) else 0
+
+
+def _context_of_base(adapter: Path) -> int:
+    from luciola.models.adapter_base import base_of
+
+    base = base_of(adapter)
+    return _context(Path(base.location)) if base.is_local else 0
 
 
 def _read(path: Path) -> Mapping[str, object]:
