@@ -18,7 +18,7 @@ SOURCE = Path(luciola.__file__).parent
 GROUND = {"errors", "types", "seeds"}
 TRAINING = GROUND | {"config", "runs"}
 BELOW_METHODS = {"training", "objectives", "rollout", "models", "data", "conversation", "rewards"}
-BELOW_METHODS |= {"plugins", "memory", "fingerprints"}
+BELOW_METHODS |= {"plugins", "memory", "fingerprints", "http"}
 METHODS = TRAINING | BELOW_METHODS
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -26,11 +26,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "seeds": set(),
     "plugins": {"errors"},
     "fingerprints": {"errors"},
+    "http": {"errors"},
     "objectives": set(),
     "config": GROUND,
     "conversation": GROUND,
     "runs": GROUND,
-    "sql": GROUND | {"data"},  # questions are rows of files
+    "sql": GROUND | {"data", "http"},  # questions are rows of files; servers are asked
     "data": GROUND | {"conversation", "config", "runs"},  # where rows are written
     "models": GROUND
     | {"config", "conversation", "data", "runs"}  # batches of rows; a scorer renders
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"config", "models"}
     | {"conversation", "objectives"},  # what a model that was trained with ILQL answers
     "chat": GROUND | {"config", "conversation", "data", "models", "rollout", "runs"},
-    "rewards": GROUND | {"config", "models", "plugins", "fingerprints"},
+    "rewards": GROUND | {"config", "models", "plugins", "fingerprints", "http"},
     "training": TRAINING,
     "methods": METHODS,
     "tasks": GROUND | {"models", "runs"},
@@ -55,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 TORCH_FREE = (
     "errors",
     "fingerprints",
+    "http",
     "types",
     "seeds",
     "plugins",

@@ -132,14 +132,14 @@ def test_a_server_that_is_not_there_is_named(answered: Make) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    with pytest.raises(RewardError, match=f"{url} cannot be reached .*refused.*, 2 times"):
+    with pytest.raises(RewardError, match=f"{url} cannot be reached: .*refused, 2 times"):
         HttpPart(url, tries=2, pause_s=0.001).raw(answered("a"))
 
 
 def test_a_server_that_says_nothing_is_waited_for_only_so_long(answered: Make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        with pytest.raises(RewardError, match=r"cannot be reached .*timed out"):
+        with pytest.raises(RewardError, match=r"sent no answer within 0\.05 s"):
             HttpPart(url, tries=1, timeout_s=0.05).raw(answered("a"))
 
 

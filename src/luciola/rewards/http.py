@@ -3,7 +3,7 @@
     → POST {"prompts": ["…", …], "answers": ["…", …]}
     ← {"scores": [0.5, …]}
 
-Standard library only. Whoever needs headers or another form writes an asynchronous function.
+Whoever needs headers or another form writes an asynchronous function.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
-from luciola.errors import ConfigError, RewardError
+from luciola.errors import RewardError
+from luciola.http.address import checked, hidden, secrets_in
+from luciola.http.address import shown as shown_address
+from luciola.http.post import NoReplyError, Received, post
+from luciola.http.words import cut, message_of, read_json
 from luciola.rewards.background import map_parallel
-from luciola.rewards.checking import cut, shown
+from luciola.rewards.checking import shown
 from luciola.types import Answered
 
 AGAIN = (408, 429, 500, 502, 503, 504)
 """HTTP statuses after which the same request may succeed."""
-HERE = ("localhost", "127.0.0.1", "::1")
+LONGEST_PAUSE_S = 60.0
+"""That a server is granted when it asks to be left alone."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class HttpPart:
         url: http or https.
         batch: answers per request.
         parallel: requests under way at a time.
-        timeout_s: without a sign of life from the server.
+        timeout_s: of each request, to its last byte.
         tries: of each request, where the server is busy, failing or not there.
         pause_s: before the second try; doubled before each later one.
     """
@@ -50,12 +51,12 @@ class HttpPart:
     waits = True
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"reward: {self.url!r} is no address of a server",
-                remedy="Write http://HOST:PORT/PATH.",
-            )
+        checked(
+            self.url,
+            of="a server",
+            remedy="Write http://HOST:PORT/PATH.",
+            password="Ask it in a function of your own: reward=FILE.py:NAME.",
+        )
 
     def raw(self, answered: Sequence[Answered]) -> list[Any]:
         """All scores in order. Raises: RewardError where the server fails or answers otherwise."""
@@ -70,16 +71,17 @@ class HttpPart:
             "answers": [one.answer for one in answered],
         }
         text = self._posted(json.dumps(body).encode(), answered)
-        try:
-            reply = json.loads(text)
-        except ValueError:
-            reply = None
+        reply = read_json(text)
         scores = reply.get("scores") if isinstance(reply, dict) else None
         if isinstance(scores, list) and len(scores) == len(answered):
             return scores
-        seen = f"{len(scores)} scores" if isinstance(scores, list) else cut(repr(text), 100)
+        seen = (
+            f"{len(scores)} scores"
+            if isinstance(scores, list)
+            else cut(repr(hidden(text, secrets_in(self.url))), 100)
+        )
         raise RewardError(
-            f"{self.url} answered {seen} for {len(answered)} answers, the first "
+            f"{shown_address(self.url)} answered {seen} for {len(answered)} answers, the first "
             f"{shown(answered[0])}",
             remedy='It must answer {"scores": [...]} with one score per answer, in their order.',
         )
@@ -87,32 +89,31 @@ class HttpPart:
     def _posted(self, body: bytes, answered: Sequence[Answered]) -> str:
         """The server's reply, after as many tries as it takes."""
         for attempt in range(self.tries):
-            if attempt:
-                time.sleep(self.pause_s * 2 ** (attempt - 1))
+            pause = self.pause_s * 2**attempt
             try:
-                return self._once(body)
-            except HTTPError as error:
-                problem = f"answered {error.code} {error.reason}"
-                problem += f" ({cut(error.read(1000).decode(errors='replace').strip(), 200)})"
-                if error.code not in AGAIN:
+                received = post(self.url, body, timeout_s=self.timeout_s)
+            except NoReplyError as error:
+                problem = error.problem
+            else:
+                if received.status == 200:
+                    return received.text
+                problem = _refusal(received)
+                if received.status not in AGAIN:
                     break
-            except (OSError, HTTPException) as error:  # a URLError and a timeout are OSErrors
-                reason = getattr(error, "reason", None) or error
-                problem = f"cannot be reached ({reason or type(error).__name__})"
+                pause = max(pause, min(received.pause_s or 0.0, LONGEST_PAUSE_S))
+            if attempt + 1 < self.tries:
+                time.sleep(pause)
         times = f", {attempt + 1} times" if attempt else ""
         raise RewardError(
-            f"{self.url} {problem}{times}, on {len(answered)} answers, the first "
+            f"{shown_address(self.url)} {problem}{times}, on {len(answered)} answers, the first "
             f"{shown(answered[0])}",
             remedy="Start the server, or look into its log.",
         )
 
-    def _once(self, body: bytes) -> str:
-        request = Request(self.url, body, {"Content-Type": "application/json"})
-        with self._opener().open(request, timeout=self.timeout_s) as response:
-            text: str = response.read().decode(errors="replace")
-            return text
 
-    def _opener(self) -> OpenerDirector:
-        """A server on this machine is never asked for through a proxy."""
-        is_here = urlsplit(self.url).hostname in HERE
-        return build_opener(ProxyHandler({})) if is_here else build_opener()
+def _refusal(received: Received) -> str:
+    """A status that is no success, in words."""
+    if received.moved_to:
+        return f"moved to {shown_address(received.moved_to)}"
+    said = cut(message_of(received.text), 200)
+    return f"answered {received.status} {received.reason}".rstrip() + f" ({said})"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from luciola.errors import ConfigError, EndpointError
-from luciola.sql.asking.address import shown
+from luciola.http.address import shown
 from luciola.sql.asking.endpoint import Endpoint
 from luciola.sql.asking.model import Sampling
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from luciola.config.study import StudyConfig, StudyModel
 from luciola.errors import LuciolaError
+from luciola.http.address import shown
 from luciola.specialist.study import digest
-from luciola.sql.asking.address import key_from, place_of, shown
+from luciola.sql.asking.address import key_from, place_of
 from luciola.sql.asking.costs import Prices
 from luciola.sql.asking.model import LanguageModel
 from luciola.sql.dail.organization import Budget

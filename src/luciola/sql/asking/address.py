@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
-from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from luciola.errors import ConfigError
+from luciola.http.address import checked, is_here, shown
 
 log = logging.getLogger(__name__)
 
-HERE = ("localhost", "127.0.0.1", "::1")
-"""Servers on this machine, which are never asked through a proxy."""
 ENDINGS = ("/chat/completions", "/completions")
-
-
-SHORTEST_KEY = 6
-"""Letters; a shorter value of a query is a version or a flag."""
-
-
-def is_here(url: str) -> bool:
-    """Whether a server runs on this machine."""
-    return urlsplit(url).hostname in HERE
 
 
 def place_of(url: str, *, chat: bool) -> str:
@@ -32,46 +20,16 @@ def place_of(url: str, *, chat: bool) -> str:
 
     Raises: ConfigError where it is no address, or holds a password.
     """
-    parts = _checked(url)
+    parts = checked(
+        url,
+        of="a server",
+        remedy="Write http://HOST:PORT/v1, or https://HOST/v1.",
+        password="Keys are read from the environment; put it there.",
+    )
     path = parts.path.rstrip("/") or "/v1"
     for ending in ENDINGS:
         path = path.removesuffix(ending)
     return parts._replace(path=path + ENDINGS[0 if chat else 1], fragment="").geturl()
-
-
-def shown(url: str) -> str:
-    """The address as it may stand in messages: its query, its user and its password may be keys."""
-    visible = re.split(r"[?#]", url, maxsplit=1)[0]
-    return re.sub(r"^([^/]*//)?[^/]*@", lambda match: match[1] or "", visible)
-
-
-def secrets_in(url: str) -> list[str]:
-    """The values in an address that may be keys: those of its query, as sent and as read."""
-    query = urlsplit(url).query
-    sent = [part.partition("=")[2] for part in query.split("&")]
-    read = [value for _, value in parse_qsl(query)]
-    found = {value for value in (*sent, *read) if len(value) >= SHORTEST_KEY}
-    return sorted(found, key=len, reverse=True)
-
-
-def _checked(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isascii()
-        _ = parts.port  # a ValueError where it is no number
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(
-            f"{shown(url)!r} is no address of a server",
-            remedy="Write http://HOST:PORT/v1, or https://HOST/v1.",
-        )
-    if parts.username or parts.password:
-        raise ConfigError(
-            f"the address of {parts.hostname} holds a password",
-            remedy="Keys are read from the environment; put it there.",
-        )
-    return parts
 
 
 def key_from(variable: str, url: str) -> str:

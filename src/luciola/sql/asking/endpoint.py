@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from luciola.errors import ConfigError, EndpointError
-from luciola.sql.asking.address import key_from, place_of, shown
+from luciola.http.address import shown
+from luciola.sql.asking.address import key_from, place_of
 from luciola.sql.asking.cache import AnswerCache, Kept, address, in_order
 from luciola.sql.asking.costs import Costs, Prices, costs_of
 from luciola.sql.asking.crew import results

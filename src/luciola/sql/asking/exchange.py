@@ -12,29 +12,26 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 
 from luciola.errors import EndpointError
+from luciola.http.address import hidden, secrets_in, shown
+from luciola.http.post import NoReplyError, Received, post
+from luciola.http.words import message_of
 from luciola.seeds import seed
-from luciola.sql.asking.address import secrets_in, shown
 from luciola.sql.asking.model import Sampling
+from luciola.sql.asking.negotiation import UNACCEPTABLE, Negotiation, is_too_long
 from luciola.sql.asking.pace import Pace, rest
-from luciola.sql.asking.post import Received, post
 from luciola.sql.asking.wire import (
-    TOO_LONG,
     Dialect,
     Reply,
     body_of,
     code_of,
-    cut,
-    message_of,
     read_reply,
 )
 
 log = logging.getLogger(__name__)
 
 AGAIN = (408, 425, 429)
-UNACCEPTABLE = (400, 413, 422)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 LONGEST_WISH_S = 600.0
@@ -78,9 +75,7 @@ class Server:
 
     def hiding_key(self, text: str) -> str:
         """A text that may be shown."""
-        for secret in (self.key, *secrets_in(self.url)):
-            text = text.replace(secret, "…") if secret else text
-        return text
+        return hidden(text, (self.key, *secrets_in(self.url)))
 
 
 class Exchange:
@@ -89,8 +84,7 @@ class Exchange:
     def __init__(self, server: Server, pace: Pace) -> None:
         self.server = server
         self.pace = pace
-        self.dialect = Dialect()
-        self._lock = threading.Lock()
+        self.negotiation = Negotiation(shown(server.url))
         self._said = -SAY_EVERY_S
 
     def ask(
@@ -105,7 +99,7 @@ class Exchange:
             place = before + len(found.texts)
             reply = self._persist(prompt, sampling, missing, place, stop)
             if 0 < len(reply.texts) < missing and not reply.problem:
-                self.dialect = replace(self.dialect, several=False)
+                self.negotiation.gives_one_answer()
             found = found.followed_by(reply)
             if not reply.texts:
                 break
@@ -127,33 +121,30 @@ class Exchange:
         return replace(found, problem=found.problem + times)
 
     def _once(self, prompt: str, sampling: Sampling, answers: int, stop: threading.Event) -> Reply:
-        """What one request brings, in a dialect that the server understands.
+        """What one request brings, in a dialect that the server understands."""
 
-        A dialect is kept for later prompts only where it was the way to a reply.
-        """
-        dialect = self.dialect
-        while True:
-            wanted = answers if dialect.several else 1
-            body = body_of(
-                self.server.model, prompt, sampling, dialect, chat=self.server.chat, answers=wanted
-            )
-            received = self._posted(body, prompt, sampling, wanted, stop)
-            if isinstance(received, Reply):
-                if received.texts:
-                    self._learn(dialect)
-                return received if dialect.stops else _stopped(received, sampling.stop)
-            other = _simpler(dialect, received, wanted)
-            if other is None:
-                return self._read(received)
-            dialect = other
+        def send(dialect: Dialect) -> Received | Reply:
+            return self._in(dialect, prompt, sampling, answers, stop)
 
-    def _learn(self, dialect: Dialect) -> None:
-        """Use a dialect that was understood, and say once what is different in it."""
-        with self._lock:
-            said = dialect.differs(self.dialect)
-            self.dialect = dialect
-        if said:
-            log.warning("%s: %s", shown(self.server.url), "; ".join(said))
+        received = self.negotiation.ask(send, answers, stop)
+        return received if isinstance(received, Reply) else self._read(received)
+
+    def _in(
+        self,
+        dialect: Dialect,
+        prompt: str,
+        sampling: Sampling,
+        answers: int,
+        stop: threading.Event,
+    ) -> Received | Reply:
+        """What one request in a dialect brings: a reply, or what the server sent instead."""
+        wanted = answers if dialect.several else 1
+        server = self.server
+        body = body_of(server.model, prompt, sampling, dialect, chat=server.chat, answers=wanted)
+        received = self._posted(body, prompt, sampling, wanted, stop)
+        if isinstance(received, Reply) and not dialect.stops:
+            return _stopped(received, sampling.stop)
+        return received
 
     def _posted(
         self, body: bytes, prompt: str, sampling: Sampling, wanted: int, stop: threading.Event
@@ -163,19 +154,16 @@ class Exchange:
         self.pace.wait_for_turn(guess, stop)
         server = self.server
         try:
-            received = post(server.url, body, server.key, timeout_s=server.timeout_s)
-        except (OSError, HTTPException, UnicodeError) as error:  # the last from a host's name
-            reason = getattr(error, "reason", None) or error
-            if isinstance(reason, TimeoutError):
-                return Reply(problem=f"sent no answer within {server.timeout_s:g} s", remedy=LONGER)
-            return Reply(problem=server.hiding_key(_broken(error, reason)))
-        received = replace(received, text=server.hiding_key(received.text))
+            received = post(server.url, body, key=server.key, timeout_s=server.timeout_s)
+        except NoReplyError as error:
+            return Reply(problem=error.problem, remedy=LONGER if error.timed_out else "")
         if received.status == 200:
             reply = read_reply(received.text, chat=server.chat)
             if reply.counted:
                 self.pace.correct(guess, reply.prompt_tokens + reply.answer_tokens)
             cut = tuple(place for place in reply.cut if place < wanted)
-            return replace(reply, texts=reply.texts[:wanted], cut=cut)
+            problem = server.hiding_key(reply.problem)
+            return replace(reply, texts=reply.texts[:wanted], cut=cut, problem=problem)
         return received
 
     def _read(self, received: Received) -> Reply:
@@ -190,7 +178,7 @@ class Exchange:
             return Reply(problem=problem, pause_s=received.pause_s, remedy=remedy)
         if received.status not in UNACCEPTABLE:
             raise self._refused(received, problem)
-        too_long = _is_too_long(received.text)
+        too_long = is_too_long(received.text)
         if too_long:
             problem = f"the prompt is too long: {said}"
         return Reply(problem=problem, is_final=True, is_prompts=too_long)
@@ -233,20 +221,6 @@ class Exchange:
         rest(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)) * share, stop)
 
 
-def _broken(error: Exception, reason: object) -> str:
-    """What went wrong with a connection, in a sentence."""
-    if isinstance(error, IncompleteRead):
-        return "broke off in the middle of its reply"
-    if isinstance(error, RemoteDisconnected):
-        return "closed the connection without a reply"
-    if isinstance(error, HTTPException):
-        return f"answered something that is no HTTP ({cut(str(error)) or type(error).__name__})"
-    words = getattr(reason, "strerror", None) or reason or type(error).__name__
-    if str(words).startswith("the reply "):
-        return f"cannot be understood: {words}"
-    return f"cannot be reached: {words}"
-
-
 def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
     """The texts up to what would have ended them."""
     texts = tuple(_before(text, stop) for text in reply.texts)
@@ -255,14 +229,3 @@ def _stopped(reply: Reply, stop: Sequence[str]) -> Reply:
 
 def _before(text: str, stop: Sequence[str]) -> str:
     return min((text.split(end, 1)[0] for end in stop), key=len, default=text)
-
-
-def _simpler(dialect: Dialect, received: Received, wanted: int) -> Dialect | None:
-    """A dialect in which a request that was refused for its form may be understood."""
-    if received.status not in UNACCEPTABLE or _is_too_long(received.text):
-        return None
-    return dialect.without(received.text, wanted)
-
-
-def _is_too_long(text: str) -> bool:
-    return TOO_LONG.search(text) is not None

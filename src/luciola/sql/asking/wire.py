@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from luciola.http.words import cut, is_page, message_of, page, read_json
 from luciola.sql.asking.cache import moved
 from luciola.sql.asking.model import Sampling
 
@@ -88,16 +89,11 @@ OF_REFUSAL = re.compile(
     r"support|only|unknown|unrecogni|unexpected|not (?:permitted|allowed)|extra|invalid|deprecated",
     re.IGNORECASE,
 )
-PAGE = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype html|html|head)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def refused_setting(refusal: str) -> str:
     """The setting that a refusal is about; "" where it names none."""
-    content = _json(refusal)
+    content = read_json(refusal)
     error = content.get("error", content) if isinstance(content, dict) else None
     param = error.get("param") if isinstance(error, dict) else None
     if isinstance(param, str) and param in SETTINGS:
@@ -166,7 +162,7 @@ def body_of(
 
 def read_reply(text: str, *, chat: bool) -> Reply:
     """The texts of a reply, or what is wrong with it; never raises."""
-    content = _json(text)
+    content = read_json(text)
     if not isinstance(content, dict):
         return _no_reply(text)
     read_tokens, written_tokens, counted = _usage(content)
@@ -191,18 +187,11 @@ def _no_reply(text: str) -> Reply:
     """What came instead of an answer, and what to do about it."""
     if not text.strip():
         problem = "answered with an empty reply"
-    elif PAGE.match(text):
+    elif is_page(text):
         problem = f"answered with {page(text)} instead of JSON"
     else:
         problem = f"answered no JSON object: {cut(text)!r}"
     return Reply(problem=problem, counted=False, requests=1, remedy=ADDRESS)
-
-
-def page(text: str) -> str:
-    """A web page in words, by its title."""
-    title = TITLE.search(text)
-    named = cut(title[1], 80) if title else ""
-    return f"a web page ({named!r})" if named else "a web page"
 
 
 def _usage(content: dict[str, Any]) -> tuple[int, int, bool]:
@@ -244,34 +233,9 @@ def _joined(content: Any) -> str:
     return content if isinstance(content, str) else ""
 
 
-def message_of(text: str) -> str:
-    """What a server says is wrong: its error's message, or the beginning of the text."""
-    content = _json(text)
-    error = content.get("error", content) if isinstance(content, dict) else None
-    found = error.get("message", error.get("detail")) if isinstance(error, dict) else error
-    if PAGE.match(text):
-        return page(text)
-    if not text.strip():
-        return "nothing more"
-    return cut(found if isinstance(found, str) and found.strip() else text)
-
-
 def code_of(text: str) -> str:
     """The error's code and kind in one text, for looking for words in it."""
-    content = _json(text)
+    content = read_json(text)
     error = content.get("error", content) if isinstance(content, dict) else None
     error = error if isinstance(error, dict) else {}
     return " ".join(str(error.get(name) or "") for name in ("code", "type", "param"))
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def cut(text: str, length: int = 300) -> str:
-    """The text in one line of limited length, of which a terminal understands no commands."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-    return line if len(line) <= length else line[: length - 1] + "…"

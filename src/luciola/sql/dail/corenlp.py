@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import quote, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.parse import quote
 
-from luciola.errors import ConfigError, EndpointError
+from luciola.errors import EndpointError
+from luciola.http.address import checked
+from luciola.http.post import NoReplyError, post
+from luciola.http.words import cut, message_of
 from luciola.sql.dail.lemmas import Analysis
 
 ANNOTATORS = "tokenize,ssplit,pos,lemma"
 """`lemma` needs `pos`; the original leaves it to the server to add."""
+PLAIN = "text/plain; charset=utf-8"
 TIMEOUT_S = 60.0
 """The first request waits until the server has loaded its models."""
 REMEDY = (
@@ -36,23 +37,21 @@ class CoreNlp:
 
     Args:
         url: such as http://localhost:9000.
-        timeout_s: seconds to wait for one reply.
+        timeout_s: of each request, to its last byte.
 
     Raises: ConfigError where `url` is no address of a server.
     """
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
-        host = _host(url)
-        if host is None:
-            raise ConfigError(
-                f"{url!r} is no address of a CoreNLP server",
-                remedy="Give one such as http://localhost:9000.",
-            )
-        self.url = url.rstrip("/")
+        parts = checked(
+            url,
+            of="a CoreNLP server",
+            remedy="Give one such as http://localhost:9000.",
+            password="Start it without one, or reach it through a tunnel of your own.",
+        )
+        self.url = parts._replace(query="", fragment="").geturl().rstrip("/")
         self.timeout_s = timeout_s
         self._known: dict[str, Analysis] = {}
-        here = host in ("localhost", "127.0.0.1", "::1")
-        self._opener: OpenerDirector = build_opener(*([ProxyHandler({})] if here else []))
 
     def __call__(self, text: str) -> Analysis:
         """Words as written and their lemmas, both in lower case, in the order of the text.
@@ -67,47 +66,31 @@ class CoreNlp:
 
     def _asked(self, text: str) -> str:
         properties = json.dumps({"annotators": ANNOTATORS, "outputFormat": "json"})
-        request = Request(
-            f"{self.url}/?properties={quote(properties)}",
-            text.encode("utf-8", "replace"),
-            {"Content-Type": "text/plain; charset=utf-8"},
-        )
+        place = f"{self.url}/?properties={quote(properties)}"
+        body = text.encode("utf-8", "replace")
         try:
-            with self._opener.open(request, timeout=self.timeout_s) as response:
-                received: bytes = response.read()
-        except HTTPError as error:
-            with error:
-                said = " ".join(error.read(200).decode("utf-8", "replace").split())
+            received = post(place, body, content_type=PLAIN, timeout_s=self.timeout_s)
+        except NoReplyError as error:
+            problem = f"the CoreNLP server {self.url} {error.problem}"
+            raise EndpointError(problem, remedy=REMEDY) from None
+        if received.status != 200:
+            said = cut(message_of(received.text), 200)
             raise EndpointError(
-                f"the CoreNLP server {self.url} refused a text with status {error.code}: {said}",
+                f"the CoreNLP server {self.url} refused a text with status {received.status}: "
+                f"{said}",
                 remedy=REMEDY,
-            ) from None
-        except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
-            raise EndpointError(
-                f"the CoreNLP server {self.url} cannot be reached: {reason}", remedy=REMEDY
-            ) from None
-        return received.decode("utf-8", "replace")
+            )
+        return received.text
 
     def _analysis(self, reply: str) -> Analysis:
         try:
             tokens = list(_tokens(json.loads(reply)))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EndpointError(
-                f"{self.url} answers no sentences with tokens and lemmas: {reply[:100]!r}",
+                f"{self.url} answers no sentences with tokens and lemmas: {cut(reply, 100)!r}",
                 remedy="Check that a CoreNLP server runs there, with its English models.",
             ) from None
         return tuple(word for word, _ in tokens), tuple(lemma for _, lemma in tokens)
-
-
-def _host(url: str) -> str | None:
-    """The host's name; None where `url` is no address."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a ValueError where it is no number
-    except ValueError:
-        return None
-    return parts.hostname if parts.scheme in ("http", "https") else None
 
 
 def _tokens(reply: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

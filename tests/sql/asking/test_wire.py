@@ -1,18 +1,15 @@
-"""The form of what goes over the wire: addresses, pauses, replies that trickle."""
+"""The form of what goes over the wire: addresses and turns."""
 
 from __future__ import annotations
 
 import threading
 import time
-from email.message import Message
-from email.utils import formatdate
-from typing import Any
 
 import pytest
 
-from luciola.sql.asking.address import place_of, shown
+from luciola.http.address import shown
+from luciola.sql.asking.address import place_of
 from luciola.sql.asking.pace import Pace, Stopped, rest
-from luciola.sql.asking.post import pause_of, post
 
 
 @pytest.mark.parametrize(
@@ -33,38 +30,6 @@ def test_an_address_may_be_given_with_or_without_its_end(url: str, place: str) -
 
 def test_a_query_which_may_hold_a_key_is_not_shown() -> None:
     assert shown("https://host/v1/completions?key=secret") == "https://host/v1/completions"
-
-
-@pytest.mark.parametrize(("said", "pause"), [("7", 7), ("0.5", 0.5), ("-3", 0), ("soon", None)])
-def test_pauses_in_seconds(said: str, pause: float | None) -> None:
-    headers = Message()
-    assert pause_of(headers) is None
-    headers["Retry-After"] = said
-    assert pause_of(headers) == pause
-
-
-def test_a_pause_up_to_a_date() -> None:
-    headers = Message()
-    headers["Retry-After"] = formatdate(time.time() + 30, usegmt=True)
-    pause = pause_of(headers)
-    assert pause is not None and 27 <= pause <= 30
-
-
-def test_a_reply_that_trickles_is_given_up_in_time(server: Any) -> None:
-    """A byte every 0.02 s is a sign of life each time, and still too slow."""
-
-    def trickle(handler: Any, *_: Any) -> None:
-        handler.send_response(200)
-        handler.end_headers()
-        for _ in range(100):
-            handler.wfile.write(b" ")
-            time.sleep(0.02)
-
-    server.http.RequestHandlerClass.send = trickle
-    began = time.monotonic()
-    with pytest.raises(TimeoutError, match="before the end of the reply"):
-        post(server.url, b'{"messages": [{"content": ""}]}', "", timeout_s=0.2)
-    assert time.monotonic() - began < 1
 
 
 def test_who_rests_wakes_up_when_the_work_is_given_up() -> None:
