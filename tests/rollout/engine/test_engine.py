@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from luciola.errors import ConfigError, LuciolaError
-from luciola.rollout.engine import engine as engine_module
-from luciola.rollout.engine import segments
+from luciola.rollout.engine import running, segments
 from luciola.rollout.engine.engine import Event, FastEngine
 from luciola.rollout.engine.source import Source
 from luciola.rollout.naive import NaiveSampler
@@ -249,7 +248,7 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(
     model: LlamaForCausalLM, requests_: Requests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[int] = []
-    build = engine_module.Slots
+    build = running.Slots
 
     def scarce(network: Any, rows: int, length: int) -> Any:
         made.append(rows)
@@ -257,7 +256,7 @@ def test_memory_that_runs_out_halves_the_batch_and_changes_nothing(
             raise torch.OutOfMemoryError("full")
         return build(network, rows, length)
 
-    monkeypatch.setattr(engine_module, "Slots", scarce)
+    monkeypatch.setattr(running, "Slots", scarce)
     found = FastEngine(Source(model), end_ids=[END], batch=8).sample(requests_())
     expected = NaiveSampler(model, end_ids=[END]).sample(requests_())
     assert [s.ids for s in found] == [s.ids for s in expected]
@@ -287,9 +286,12 @@ def test_an_interrupted_call_leaves_the_engine_usable(
     def interrupt(place: int, ids: Any) -> None:
         raise KeyboardInterrupt
 
-    engine = FastEngine(Source(model), end_ids=[END], watch=interrupt)
+    watch: list[Any] = [interrupt]
+    engine = FastEngine(
+        Source(model), end_ids=[END], watch=lambda *news: [one(*news) for one in watch]
+    )
     with pytest.raises(KeyboardInterrupt):
         engine.sample(requests_())
-    engine.watch = None
+    watch.clear()
     expected = NaiveSampler(model, end_ids=[END]).sample(requests_())
     assert [s.ids for s in engine.sample(requests_())] == [s.ids for s in expected]

@@ -130,6 +130,11 @@ class ChosenSampler:
             reason = str(error)
         except torch.OutOfMemoryError:
             reason = "there is not enough memory for its copies of the weights"
+        except Exception as error:
+            if not type(error).__module__.startswith("triton"):
+                raise
+            first = str(error).strip().partition("\n")[0]
+            reason = f"its kernels cannot be built here ({type(error).__name__}: {first})"
         if self.engine == "fast":
             raise ConfigError(
                 f"the fast engine cannot sample from this model: {reason}",

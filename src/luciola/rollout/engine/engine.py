@@ -18,27 +18,14 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import torch
 
 from luciola.errors import ConfigError
-from luciola.rollout.cache import PrefixCache
-from luciola.rollout.engine import slots as at
-from luciola.rollout.engine.admission import Kept, admit
-from luciola.rollout.engine.choosing import Mode
-from luciola.rollout.engine.decoding import GraphedStep, Step, plain_step, row_bucket
-from luciola.rollout.engine.devices import has_kernels
-from luciola.rollout.engine.matching import PerRow
-from luciola.rollout.engine.memory import capacity, worth_keeping
-from luciola.rollout.engine.slots import Slots
+from luciola.rollout.engine.running import RunningRows
 from luciola.rollout.engine.source import Source
-from luciola.rollout.engine.stops import first_stop
 from luciola.rollout.prefixes import group
 from luciola.rollout.rows import Row, rows_of
 from luciola.types import Request, Sample
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-JOINING = 1 / 8
-"""Rows join a running batch once this share of its slots is free, or all that wait can: launching a
-pass over prompts takes a GPU's host as long as a score of steps."""
 
 log = logging.getLogger(__name__)
 
@@ -107,27 +94,25 @@ class FastEngine:
         watch: Callable[[int, Sequence[int]], None] | None = None,
     ) -> None:
         self.source = source
-        self.device = source.network.embedding.device
-        self.on_gpu = self.device.type == "cuda"
-        self.end_ids = frozenset(end_ids)
-        self.ends = torch.tensor(sorted(self.end_ids), dtype=torch.int64, device=self.device)
         self.tokenizer = tokenizer
-        self.batch = batch or (256 if self.on_gpu else 64)
-        self.stride = stride or (8 if self.on_gpu else 1)
-        self.idle_stride = stride or (16 if self.on_gpu else 1)
-        self.prefixes: PrefixCache[Kept] = PrefixCache(prefix_entries)
-        self.keep_cache = keep_cache
         self.progress = progress
-        self.watch = watch
         self.version = 0
         self._next_id = 0
-        self._slots: Slots | None = None
-        self._step: Step | None = None
-        self._waiting: deque[Row] = deque()
-        self._running: list[Row | None] = []
-        self._steps_left: dict[int, int] = {}
-        self._matcher = PerRow()
-        self._mode: Mode | None = None
+        self._rows = RunningRows(
+            source,
+            end_ids=end_ids,
+            tokenizer=tokenizer,
+            batch=batch,
+            stride=stride,
+            prefix_entries=prefix_entries,
+            keep_cache=keep_cache,
+            watch=watch,
+        )
+
+    @property
+    def batch(self) -> int:
+        """Rows in the model at once."""
+        return self._rows.batch
 
     # Requests that come and go
 
@@ -142,14 +127,14 @@ class FastEngine:
         id, self._next_id = self._next_id, self._next_id + 1
         for row in rows:
             row.request = id
-        self._waiting.extend(rows)
+        self._rows.waiting.extend(rows)
         return id
 
     def step(self) -> list[Event]:
         """Compute as far as the next look, and say what is new; nothing where nobody waits."""
-        known = {id(row): len(row.ids) for row in self._running if row is not None}
+        known = {id(row): len(row.ids) for row in self._rows.running if row is not None}
         with self._computing():
-            seen = self._advance(every_token=True)
+            seen = self._rows.advance(every_token=True)
         return [
             Event(
                 row.request,
@@ -163,11 +148,11 @@ class FastEngine:
 
     def abort(self, id: int) -> None:
         """Forget a request; an id that is not known (any more) is passed over."""
-        self._waiting = deque(row for row in self._waiting if row.request != id)
-        self._drop(
+        self._rows.waiting = deque(row for row in self._rows.waiting if row.request != id)
+        self._rows.drop(
             [
                 slot
-                for slot, row in enumerate(self._running)
+                for slot, row in enumerate(self._rows.running)
                 if row is not None and row.request == id
             ]
         )
@@ -177,16 +162,16 @@ class FastEngine:
         ones. Rows under way go on with the new ones.
         """
         self.version = version
-        self.prefixes.clear()
+        self._rows.prefixes.clear()
         if self.source.refresh():
-            self._forget_slots()
+            self._rows.forget_slots()
 
     def sample(self, requests: Sequence[Request]) -> list[Sample]:
         """All answers, in the order of the requests, those to one request side by side.
 
         Raises: ConfigError while requests that were added are under way.
         """
-        if self._waiting or self._steps_left:
+        if self._rows.waiting or self._rows.steps_left:
             raise ConfigError("the engine has requests under way", remedy="Step until they end.")
         self._check(requests)
         rows = rows_of(requests, self.source.network.context)
@@ -194,13 +179,15 @@ class FastEngine:
             with self._computing():
                 if self.source.moved():
                     self.source.refresh()
-                    self.prefixes.clear()
-                    self._forget_slots()
+                    self._rows.prefixes.clear()
+                    self._rows.forget_slots()
                 self._answer(rows)
         finally:
-            self._waiting.clear()
-            self._drop([slot for slot, row in enumerate(self._running) if row is not None])
-            self._release()
+            self._rows.waiting.clear()
+            self._rows.drop(
+                [slot for slot, row in enumerate(self._rows.running) if row is not None]
+            )
+            self._rows.release()
         return [row.sample(self.version) for row in rows]
 
     def _check(self, requests: Sequence[Request]) -> None:
@@ -211,7 +198,7 @@ class FastEngine:
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
+        with torch.no_grad(), torch.autocast(self._rows.device.type, enabled=False):
             yield
 
     # All answers at once
@@ -227,27 +214,27 @@ class FastEngine:
                 return
             if min(self.batch, len(unfinished)) < 2:
                 raise torch.OutOfMemoryError(full)
-            self.batch = min(self.batch, len(unfinished)) // 2
+            self._rows.batch = min(self.batch, len(unfinished)) // 2
             log.info("out of memory while sampling: %d answers at once, same result", self.batch)
-            self._waiting.clear()
-            self._running.clear()
-            self._steps_left.clear()
+            self._rows.waiting.clear()
+            self._rows.running.clear()
+            self._rows.steps_left.clear()
             for row in unfinished:
                 if row.finish is None:
                     row.restart()
-            self.prefixes.clear()
-            self._forget_slots()
+            self._rows.prefixes.clear()
+            self._rows.forget_slots()
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
     def _out_of_memory(self, unfinished: list[Row], rows: list[Row]) -> str:
         """Answer rows; what torch said where memory ran out, else ""."""
-        self._waiting.extend(_side_by_side(unfinished))
+        self._rows.waiting.extend(_side_by_side(unfinished))
         finished = len(rows) - len(unfinished)
         try:
-            while self._waiting or self._steps_left:
-                seen = self._advance(every_token=self.watch is not None)
+            while self._rows.waiting or self._rows.steps_left:
+                seen = self._rows.advance(every_token=self._rows.watch is not None)
                 done = sum(row.finish is not None for row in seen)
                 finished += done
                 if done and self.progress is not None:
@@ -255,211 +242,6 @@ class FastEngine:
         except torch.OutOfMemoryError as error:
             return str(error) or "out of memory"
         return ""
-
-    # The running batch
-
-    def _advance(self, *, every_token: bool) -> list[Row]:
-        """Let rows join, compute some steps, and let those leave that are finished.
-
-        Returns: the rows of which there is news: all where `every_token`, else those that ended.
-        """
-        ended = self._join() + self._refuse()
-        if not self._steps_left:
-            return ended
-        assert self._slots is not None and self._step is not None
-        if self._mode is None:
-            self._mode = Mode.of([row for row in self._running if row is not None])
-        left = self._steps_left
-        steps = 1 if self._mode.constrained else min(self._stride(), max(left.values()))
-        reached = max(
-            len(row.prompt) + row.limit - left[slot]
-            for slot, row in enumerate(self._running)
-            if row is not None
-        )
-        if self._mode.constrained:
-            self._matcher.fill(sorted(left), self._slots.mask)
-        for done in range(steps):
-            length = min(reached + done, self._slots.length)
-            self._step(len(self._running), length, self._mode)
-        for slot in left:
-            left[slot] = max(0, left[slot] - steps)
-        return ended + self._look(every_token)
-
-    def _stride(self) -> int:
-        """Steps to the next look: fewer where rows wait for those that end."""
-        return self.stride if self._waiting else self.idle_stride
-
-    def _join(self) -> list[Row]:
-        """Rows that wait take free slots; returns those that may say nothing at all."""
-        ended = []
-        while self._waiting and self._waiting[0].finish is not None:
-            ended.append(self._waiting.popleft())
-        if not self._waiting:
-            return ended
-        if not self._steps_left:
-            self._running.clear()
-            self._allocate()
-        assert self._slots is not None
-        free = [slot for slot, row in enumerate(self._running) if row is None]
-        free += range(len(self._running), self._slots.rows)
-        rows: list[Row] = []
-        enough = min(len(self._waiting), self._slots.rows * JOINING)
-        if self.on_gpu and self._steps_left and len(free) < enough:
-            return ended
-        while self._waiting and len(rows) < len(free):
-            row = self._waiting[0]
-            if row.finish is not None:
-                ended.append(self._waiting.popleft())
-                continue
-            if len(row.prompt) + row.limit > self._slots.length:
-                break  # it waits until the slots can be made longer
-            rows.append(self._waiting.popleft())
-        places = free[: len(rows)]
-        if rows:
-            self._mode = None
-            admit(self.source.network, self._slots, places, rows, self.prefixes)
-        for slot, row in zip(places, rows, strict=True):
-            self._running += [None] * (slot + 1 - len(self._running))
-            self._running[slot] = row
-            self._steps_left[slot] = row.limit
-            self._matcher.begin(slot, row.constraint)
-        return ended
-
-    def _allocate(self) -> None:
-        """Slots for the rows that wait; the ones there are, where they are large enough."""
-        rows, length = capacity(self.source.network, self._waiting, self.batch)
-        slots = self._slots
-        if slots is not None and slots.rows >= rows and slots.length >= length:
-            return
-        if slots is not None:
-            length = max(length, slots.length)
-            del slots
-        self._forget_slots()
-        while True:
-            try:
-                self._slots = Slots(self.source.network, rows, length)
-                break
-            except torch.OutOfMemoryError:
-                if rows == 1:
-                    raise
-                rows //= 2
-        self._step = self._make_step(self._slots)
-
-    def _make_step(self, slots: Slots) -> Step:
-        network = self.source.network
-        if not self.on_gpu:
-            return plain_step(network, slots, self.ends)
-        if not has_kernels(self.device):
-            return GraphedStep(plain_step(network, slots, self.ends), slots)
-        from luciola.rollout.engine.kernels import kernel_step
-
-        return GraphedStep(kernel_step(network, slots, self.ends), slots)
-
-    def _release(self) -> None:
-        slots = self._slots
-        if slots is not None and not (self.keep_cache and worth_keeping(slots.cache)):
-            self._forget_slots()
-
-    def _forget_slots(self) -> None:
-        self._slots = self._step = None
-
-    def _refuse(self) -> list[Row]:
-        """Rows whose constraint allows nothing end before the next step."""
-        size = len(self.source.network.head.weight)
-        refused = [
-            slot
-            for slot, row in enumerate(self._running)
-            if row is not None and row.constraint is not None
-            and not self._matcher.allows_any(slot, size)
-        ]  # fmt: skip
-        rows = [row for slot in refused if (row := self._running[slot]) is not None]
-        for row in rows:
-            row.finish = "refused"
-        self._drop(refused)
-        return rows
-
-    def _look(self, every_token: bool) -> list[Row]:
-        """Read from the device what ended, and the tokens that somebody waits for."""
-        assert self._slots is not None
-        counts, finishes = self._slots.status(len(self._running))
-        wanted = [
-            (slot, row)
-            for slot, row in enumerate(self._running)
-            if row is not None
-            and (every_token or row.stop or row.constraint is not None or finishes[slot])
-            and (counts[slot] > len(row.ids) or finishes[slot])
-        ]
-        places = [slot for slot, _ in wanted]
-        starts = [len(row.prompt) + len(row.ids) for _, row in wanted]
-        ends = [len(row.prompt) + counts[slot] for slot, row in wanted]
-        news = self._slots.answers(places, starts, ends)
-        for (slot, row), (ids, logprobs) in zip(wanted, news, strict=True):
-            self._take(slot, row, ids, logprobs, finishes[slot])
-        done = [slot for slot, row in wanted if row.finish is not None]
-        self._drop(done)
-        self._compact()
-        return [row for _, row in wanted if every_token or row.finish is not None]
-
-    def _take(
-        self, slot: int, row: Row, ids: list[int], logprobs: list[float], finish: int
-    ) -> None:
-        """Hand new tokens to a row."""
-        before = len(row.ids)
-        row.ids += ids
-        row.logprobs += logprobs
-        stopped = None
-        if row.stop and ids:
-            stopped = first_stop(row.ids, before, row.stop, self._decode)
-        if stopped is not None:
-            del row.ids[stopped:], row.logprobs[stopped:]
-            last = row.ids[-1] in self.end_ids
-            row.finish = "end" if last else "stop"
-        elif finish:
-            row.finish = "end" if finish == at.ENDED else "length"
-        if row.constraint is not None and row.finish is None:
-            for token in row.ids[before:]:
-                self._matcher.accept([slot], [token])
-        if self.watch is not None and len(row.ids) > before:
-            self.watch(row.place, row.ids[before:])
-
-    def _drop(self, places: Sequence[int]) -> None:
-        """Free slots."""
-        if not places:
-            return
-        self._mode = None
-        if self._slots is not None:
-            self._slots.free(places)
-        for slot in places:
-            self._running[slot] = None
-            self._steps_left.pop(slot, None)
-            self._matcher.begin(slot, None)
-        while self._running and self._running[-1] is None:
-            self._running.pop()
-
-    def _compact(self) -> None:
-        """Move the last rows into free slots, where fewer rows need be computed then."""
-        if self._waiting or self._slots is None:
-            return
-        count = sum(row is not None for row in self._running)
-        most = self._slots.rows
-        size = (lambda n: row_bucket(n, most)) if self.on_gpu else (lambda n: n)
-        if not count or size(count) >= size(len(self._running)):
-            return
-        holes = [slot for slot, row in enumerate(self._running[:count]) if row is None]
-        last = [slot for slot in range(count, len(self._running)) if self._running[slot]]
-        for target, source in zip(holes, last, strict=True):
-            row = self._running[source]
-            assert row is not None
-            self._slots.move(source, target, len(row.prompt) + row.limit)
-            self._running[target] = row
-            self._steps_left[target] = self._steps_left.pop(source)
-            self._matcher.move(source, target)
-        self._slots.free(last)
-        del self._running[count:]
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        assert self.tokenizer is not None
-        return str(self.tokenizer.decode(list(ids)))
 
 
 def _side_by_side(rows: Sequence[Row]) -> list[Row]:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from luciola.models.quantization import is_quantised
+from luciola.rollout.engine.families import read
 from luciola.rollout.engine.network import Network
-from luciola.rollout.engine.reading import read
 from luciola.rollout.engine.weights import UnknownNetworkError, Weights
 
 
