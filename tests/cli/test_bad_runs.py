@@ -146,9 +146,16 @@ def test_sql_that_loops_for_ever_is_stopped(capsys: pytest.CaptureFixture[str]) 
     assert "pair 2: only reading is allowed" in shown
 
 
+WITHOUT_BITS = {
+    "optimizer=adamw8bit": "Take optimizer=adamw.",
+    "attention=flash_attention_2": "Leave attention=auto.",
+    "attention=flex_attention": "Leave attention=auto.",
+}
+
+
 @pytest.mark.parametrize("method", ["sft", "reward", "dpo", "ilql", "ppo"])
-@pytest.mark.parametrize("setting", ["adapter=qlora", "quantize=nf4"])
-def test_few_bits_without_a_gpu_are_refused_at_once_dry_or_not(
+@pytest.mark.parametrize("setting", ["adapter=qlora", "quantize=nf4", *WITHOUT_BITS])
+def test_what_needs_a_gpu_is_refused_without_one_at_once_dry_or_not(
     method: str, setting: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -156,6 +163,6 @@ def test_few_bits_without_a_gpu_are_refused_at_once_dry_or_not(
     words = f"train {method} model=model {data} {setting}"
     said = last_words(capsys, f"{words} --dry-run", status=2)
     assert said.startswith(f"error: {setting} needs a CUDA GPU, and none is used here")
-    assert "adapter=lora quantize=none" in said
+    assert WITHOUT_BITS.get(setting, "adapter=lora quantize=none") in said
     assert said == last_words(capsys, words, status=2)
     assert not Path("runs").exists()

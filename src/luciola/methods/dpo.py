@@ -23,7 +23,8 @@ from luciola.methods.comparison_runs import describe_run, introduction, plan_for
 from luciola.methods.comparisons import fingerprint, load_comparisons
 from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.pairing import ComparisonBatch, ComparisonPlan
-from luciola.methods.preparation import check_device, prepare, tokenizer_of
+from luciola.methods.preparation import prepare, tokenizer_of
+from luciola.methods.requirements import check_machine
 from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import silence_dropout
@@ -192,7 +193,7 @@ def run(
         fresh: begin again where the folder holds a run.
         show: progress on the terminal.
     """
-    check_device(config)
+    check_machine(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     data = load_comparisons(config, tokenizer, closed=False)

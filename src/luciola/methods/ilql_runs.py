@@ -24,7 +24,8 @@ from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.logged import Logs, load_logs
 from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.running import load_metric
-from luciola.methods.preparation import check_device, tokenizer_of
+from luciola.methods.preparation import tokenizer_of
+from luciola.methods.requirements import check_machine
 from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.methods.trainee import Trainee
@@ -101,7 +102,7 @@ def run(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
-    check_device(config)
+    check_machine(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     renderer = Renderer(tokenizer, template=config.template, system=config.system)

@@ -12,8 +12,9 @@ from luciola.memory.cards import Card
 from luciola.memory.forecast import Forecast, gib, table
 from luciola.memory.simulation import Load
 from luciola.methods.planning import Planner
-from luciola.methods.preparation import check_device, default_micro_tokens, load
+from luciola.methods.preparation import default_micro_tokens, load
 from luciola.methods.remedies import remedies
+from luciola.methods.requirements import check_machine
 
 
 def describe(
@@ -29,7 +30,7 @@ def describe(
         machine cannot load them.
     """
     if measured:
-        check_device(config)
+        check_machine(config)
     planner = Planner(config, has_bfloat16=card is None or card.has_bfloat16)
     fitting = None if card is None else planner.largest_fitting(card)
     tokens = config.micro_tokens or fitting or default_tokens(config, card)

@@ -25,7 +25,6 @@ from luciola.models.adapters import (
     merged,
     train_last_layers,
 )
-from luciola.models.answering import best_device
 from luciola.models.attention import NAME as ISOLATING
 from luciola.models.classifier import whole_classifier
 from luciola.models.classifier_adapters import adapt_classifier
@@ -34,7 +33,7 @@ from luciola.models.load import load_model, load_tokenizer
 from luciola.models.new_tokens import grow, with_tokens
 from luciola.models.precision import Precision, choose_precision
 from luciola.models.probe import isolates
-from luciola.models.quantization import check_possible, load_quantised
+from luciola.models.quantization import load_quantised
 from luciola.models.recomputing import recompute_activations
 from luciola.models.roles import Policy
 from luciola.models.virtual_tokens import has_virtual_tokens
@@ -76,19 +75,6 @@ def begin(config: TrainingConfig, world: World) -> Precision:
     """Choose kernels and arithmetic; comes before the model is loaded."""
     make_deterministic(config.deterministic)
     return choose_precision(config.precision, world.device, full=config.adapter == "full")
-
-
-def check_device(config: TrainingConfig) -> None:
-    """Refuse at once what the device of this machine cannot do.
-
-    Raises:
-        ConfigError: a GPU is asked for, or few bits, and there is none.
-        MissingExtraError: few bits without bitsandbytes.
-    """
-    device = best_device(config.device)
-    if config.quantisation != "none":
-        asking = "adapter=qlora" if config.adapter == "qlora" else f"quantize={config.quantize}"
-        check_possible(asking, device.type)
 
 
 def describe_plan(config: TrainingConfig, examples: Examples) -> str:
@@ -238,6 +224,7 @@ def make_deterministic(wanted: bool) -> None:
     """Bit-exact kernels on the GPU, at some cost; on the CPU they are exact anyway."""
     if wanted:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ["FLASH_ATTENTION_DETERMINISTIC"] = "1"  # which transformers reads
     torch.use_deterministic_algorithms(wanted)
 
 

@@ -21,10 +21,10 @@ from luciola.methods.pairing import ComparisonBatch
 from luciola.methods.preparation import (
     adapt_scorer,
     begin,
-    check_device,
     choose_packing,
     compile_layers,
 )
+from luciola.methods.requirements import check_machine
 from luciola.methods.reward_results import RewardResults
 from luciola.methods.running import conduct
 from luciola.methods.trainee import Loaded, Trainee
@@ -96,7 +96,7 @@ def run(
     """
     from luciola.models.load import load_tokenizer
 
-    check_device(config)
+    check_machine(config)
     tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     data = load_comparisons(config, tokenizer, closed=True)

@@ -21,7 +21,8 @@ from luciola.methods.capacity import micro_tokens
 from luciola.methods.examples import Examples, load_examples
 from luciola.methods.job import Job, Result, loop_settings
 from luciola.methods.planned import Planned, some_of
-from luciola.methods.preparation import check_device, describe_plan, prepare, tokenizer_of
+from luciola.methods.preparation import describe_plan, prepare, tokenizer_of
+from luciola.methods.requirements import check_machine
 from luciola.methods.running import conduct
 from luciola.methods.stream import Plan, Rendered, fingerprint, lay_out, rows_from, share
 from luciola.methods.trainee import Trainee
@@ -158,7 +159,7 @@ def run(
         fresh: begin again where the folder holds a run.
         show: progress on the terminal.
     """
-    check_device(config)
+    check_machine(config)
     tokenizer = tokenizer_of(config)
     config = within_context(config)
     examples = load_examples(config, tokenizer)
@@ -202,7 +203,6 @@ def train(
         workers: processes that make rows ahead of the training step, for examples that take time.
         given: fingerprints of what the recipe only names; see `conduct`.
     """
-    check_device(config)
     if dry_run:
         return Result(Path(), Path(), "dry run", text=describe_plan(config, examples))
 

@@ -22,6 +22,7 @@ from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.methods.examples import Examples, Order, check_fit, cut_notes, saves_work
 from luciola.methods.job import Result
+from luciola.methods.requirements import check_machine
 from luciola.methods.sft import train
 from luciola.methods.stream import Rendered
 from luciola.models.context import within_context
@@ -115,6 +116,7 @@ def train_specialist(
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
     check_representation(config)
+    check_machine(config)
     tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     lessons, notes = checked_lessons(config, read_lessons(config), show=show)

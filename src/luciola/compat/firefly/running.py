@@ -64,11 +64,13 @@ def run(
 def _pretrain(config: SftConfig, *, dry_run: bool, fresh: bool, show: bool) -> Result:
     from luciola.compat.firefly.blocks import load_blocks
     from luciola.config.write import as_mapping
+    from luciola.methods.requirements import check_machine
     from luciola.methods.sft import train
     from luciola.models.context import within_context
     from luciola.models.load import load_tokenizer
     from luciola.runs.recipe import run_name
 
+    check_machine(config)
     tokenizer = load_tokenizer(config.model, trust_remote_code=config.trust_remote_code)
     config = within_context(config)
     examples = load_blocks(config, tokenizer)

@@ -168,10 +168,12 @@ def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Re
     from luciola.config.training import TrainingConfig
     from luciola.config.write import as_mapping
     from luciola.methods import sft
+    from luciola.methods.requirements import check_machine
     from luciola.models.load import load_tokenizer
     from luciola.runs.recipe import run_name
 
     recipe = from_mapping(TrainingConfig, recipes.sft(config, model), "TRLConfig")
+    check_machine(recipe)
     tokenizer = load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code)
     side: Side = "left" if config.tokenizer.truncation_side == "left" else "right"
     examples = examples_of(unnamed(samples), tokenizer, recipe.max_length, recipe.seed, side)

@@ -30,7 +30,8 @@ from luciola.methods.online.prompts import Prompts, read_prompts
 from luciola.methods.online.rhythm import Rhythm
 from luciola.methods.online.summary import headlines, table
 from luciola.methods.online.tracing import Pictures
-from luciola.methods.preparation import check_device, tokenizer_of
+from luciola.methods.preparation import tokenizer_of
+from luciola.methods.requirements import check_machine
 from luciola.methods.running import conduct
 from luciola.methods.sft import saver
 from luciola.models.actor_critic import ActorCritic
@@ -118,7 +119,7 @@ def run(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
-    check_device(config)
+    check_machine(config)
     context_length(config.model, trust_remote_code=config.trust_remote_code)  # it can be read
     algorithm = algorithm_for(config)
     tokenizer = tokenizer_of(config)
