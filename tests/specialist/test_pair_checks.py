@@ -189,7 +189,7 @@ class TestTraining:
         model = write_model(Path("model").absolute(), context=1024)
         pairs = write_pairs(Path("pairs.jsonl"), [BAD["write"]] * 2)
         config = SqlConfig(model=str(model), database=str(shop), pairs=pairs)
-        with pytest.raises(DataError, match="2 that do more than read"):
+        with pytest.raises(DataError, match="2 that do more than read what they may"):
             train_specialist(config, dry_run=True, show=False)
 
     def test_held_out_pairs_are_checked_too(

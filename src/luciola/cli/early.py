@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from luciola.config.sft import DataSource
 from luciola.config.sql import SqlConfig
+from luciola.sql.database.allowed import Allowed
 
 
 def check_model(name: str) -> None:
@@ -36,12 +37,20 @@ def check_database(database: str) -> None:
         reader().check(database)
 
 
-def check_databases(place: str) -> None:
-    """As `check_database`, where a folder of databases or of a data set is meant as well."""
+def check_databases(place: str, allowed: Allowed | None = None) -> None:
+    """As `check_database`, where a folder of databases or of a data set is meant as well.
+
+    Raises: ConfigError where what is allowed is not there, or there are many databases.
+    """
+    from luciola.specialist.evaluating import Databases, allowed_for
     from luciola.sql.datasets.dataset import is_dataset
+    from luciola.sql.schema import read_schema
 
     if not is_dataset(place):
         check_database(place)
+    if allowed is not None:
+        allowed_for(Databases(place), allowed)
+        read_schema(place, allowed)
 
 
 def check_sql_training(config: SqlConfig) -> None:
@@ -49,6 +58,6 @@ def check_sql_training(config: SqlConfig) -> None:
     from luciola.specialist.expertise import check_representation
 
     check_representation(config)
-    check_databases(config.database)
+    check_databases(config.database, Allowed.of(config.allow_tables, config.allow_columns))
     check_data(DataSource(path) for path in (config.pairs, config.eval_pairs) if path)
     check_model(config.model)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from luciola.cli.early import check_data, check_databases, check_model
-from luciola.cli.flags import Device, Overwrite, Timeout, TrustRemoteCode
+from luciola.cli.flags import (
+    AllowColumnsOnly,
+    AllowTablesOnly,
+    Device,
+    Overwrite,
+    Timeout,
+    TrustRemoteCode,
+    allowed,
+)
 from luciola.config.sft import DataSource
 from luciola.errors import ConfigError
 from luciola.runs.outputs import DATABASES, check_output, check_outputs
@@ -59,6 +68,8 @@ def evaluate(
         ),
     ] = "",
     overwrite: Overwrite = False,
+    allow_tables: AllowTablesOnly = "",
+    allow_columns: AllowColumnsOnly = "",
 ) -> None:
     """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL.
 
@@ -67,7 +78,10 @@ def evaluate(
     if gold:
         from luciola.cli.judging import judge_files
 
-        _check_gold_stands_alone(database, pairs, model, out, limit, report_file)
+        others = {"DATABASE": database, "--pairs": pairs, "--model": model, "--out": out}
+        others |= {"--report": report_file, "--limit": str(limit or "")}
+        others |= {"--allow-tables": allow_tables, "--allow-columns": allow_columns}
+        _check_gold_stands_alone(others)
         read = (gold, predictions, (databases, DATABASES), tables)
         report = None
         if json_file:
@@ -103,7 +117,8 @@ def evaluate(
         (out, json_file, report_file), inputs=given, overwrite=overwrite
     )
     on_stderr = any(each and each.is_stdout for each in (output, json_output, page))
-    check_databases(database)
+    only = allowed(allow_tables, allow_columns)
+    check_databases(database, only)
     check_data([DataSource(path) for path in (pairs, predictions) if path])
     if predictions:
         said = score_file(
@@ -115,6 +130,7 @@ def evaluate(
             out=output,
             json_file=json_output,
             report_file=page,
+            allowed=only,
         )
     else:
         check_model(model)
@@ -129,17 +145,14 @@ def evaluate(
             trust_remote_code=trust_remote_code,
             json_file=json_output,
             report_file=page,
+            allowed=only,
         )
     typer.echo(said, err=on_stderr)
 
 
-def _check_gold_stands_alone(
-    database: str, pairs: str, model: str, out: str, limit: int, report_file: str
-) -> None:
+def _check_gold_stands_alone(given: Mapping[str, object]) -> None:
     """Raises: ConfigError for what belongs to judging pairs, and would be passed over here."""
-    given = {"DATABASE": database, "--pairs": pairs, "--model": model, "--out": out}
-    given["--report"] = report_file
-    named = [name for name, value in given.items() if value] + ["--limit"] * bool(limit)
+    named = [name for name, value in given.items() if value]
     if named:
         raise ConfigError(
             f"sql eval --gold does not take {', '.join(named)}",

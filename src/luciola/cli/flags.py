@@ -11,17 +11,18 @@ from luciola.sql.database.allowed import Allowed
 Timeout = Annotated[
     float, typer.Option("--timeout", min=0.01, help="Seconds that one query may run.")
 ]
-Tables = Annotated[
-    str,
-    typer.Option(
-        "--tables", metavar="NAMES", help="Only these tables and views may be read: shop,employee."
-    ),
+TABLES_HELP = "Only these tables and views may be read: shop,employee."
+COLUMNS_HELP = "Of these tables only these columns: employee.name,…"
+AllowTables = Annotated[
+    str, typer.Option("--allow-tables", "--tables", metavar="NAMES", help=TABLES_HELP)
 ]
-Columns = Annotated[
-    str,
-    typer.Option(
-        "--columns", metavar="NAMES", help="Of these tables only these columns: employee.name,…"
-    ),
+AllowColumns = Annotated[
+    str, typer.Option("--allow-columns", "--columns", metavar="NAMES", help=COLUMNS_HELP)
+]
+AllowTablesOnly = Annotated[str, typer.Option("--allow-tables", metavar="NAMES", help=TABLES_HELP)]
+"""Without the short form, where --tables is tables.json or settings go without dashes."""
+AllowColumnsOnly = Annotated[
+    str, typer.Option("--allow-columns", metavar="NAMES", help=COLUMNS_HELP)
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Overwrite = Annotated[
@@ -34,9 +35,10 @@ TrustRemoteCode = Annotated[
 
 
 def allowed(tables: str, columns: str) -> Allowed | None:
-    """What --tables and --columns let be read; None: everything."""
-    return Allowed.of(_names(tables), _names(columns))
+    """What --allow-tables and --allow-columns let be read; None: everything."""
+    return Allowed.of(listed(tables), listed(columns))
 
 
-def _names(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """Names that commas part."""
     return [name.strip() for name in text.split(",") if name.strip()]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from luciola.runs.outputs import Output
     from luciola.specialist.evaluating import Databases
     from luciola.specialist.pairs import Pair
+    from luciola.sql.database.allowed import Allowed
     from luciola.sql.execution import Report, Verdict
 
 FAILURES_SHOWN = 5
@@ -35,6 +36,7 @@ def score_model(
     trust_remote_code: bool = False,
     json_file: Output | None = None,
     report_file: Output | None = None,
+    allowed: Allowed | None = None,
 ) -> str:
     """Let a model answer, judge it, and say what came of it.
 
@@ -50,7 +52,13 @@ def score_model(
     cache = AnswerCache(place)
     with kept_answers(place):
         evaluation = evaluate_model(
-            writer, chosen, databases, workers=_workers(), timeout_s=timeout, cache=cache
+            writer,
+            chosen,
+            databases,
+            workers=_workers(),
+            timeout_s=timeout,
+            cache=cache,
+            allowed=allowed,
         )
     verdicts = evaluation.report.verdicts
     if out:
@@ -81,18 +89,26 @@ def score_file(
     out: Output | None = None,
     json_file: Output | None = None,
     report_file: Output | None = None,
+    allowed: Allowed | None = None,
 ) -> str:
     """Judge one SQL a line, in the order of the pairs.
 
     Raises: DataError if there are not as many lines as pairs, or nothing could be judged.
     """
-    from luciola.specialist.evaluating import judge_predictions, prediction_rows
+    from luciola.specialist.evaluating import allowed_for, judge_predictions, prediction_rows
     from luciola.sql.official.files import read_predictions
 
     chosen, databases = _read(database, pairs, limit)
     answers = read_predictions(Path(predictions), len(chosen), "pairs", first=limit)
     places = [databases.of(pair) for pair in chosen]
-    found = judge_predictions(chosen, answers, places, workers=_workers(), timeout_s=timeout)
+    found = judge_predictions(
+        chosen,
+        answers,
+        places,
+        workers=_workers(),
+        timeout_s=timeout,
+        allowed=allowed_for(databases, allowed),
+    )
     if out:
         out.write(prediction_rows(chosen, answers, found))
     _write_reports(json_file, report_file, chosen, answers, found.verdicts, databases, predictions)

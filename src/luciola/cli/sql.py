@@ -14,7 +14,16 @@ from luciola.cli.answering import answer
 from luciola.cli.check import check
 from luciola.cli.early import check_database, check_model, check_sql_training
 from luciola.cli.evaluating import evaluate
-from luciola.cli.flags import Columns, Device, Tables, Timeout, TrustRemoteCode, allowed
+from luciola.cli.flags import (
+    AllowColumns,
+    AllowColumnsOnly,
+    AllowTables,
+    AllowTablesOnly,
+    Device,
+    Timeout,
+    TrustRemoteCode,
+    allowed,
+)
 from luciola.cli.prompts import prompts
 from luciola.cli.settings import recipe_command, split_words
 from luciola.cli.train import tell
@@ -53,14 +62,14 @@ app.command(
 def inspect(
     database: Database,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Values shown per column.")] = 3,
-    tables: Tables = "",
-    columns: Columns = "",
+    allow_tables: AllowTables = "",
+    allow_columns: AllowColumns = "",
 ) -> None:
     """Show tables, keys, rows and sample values, and the schema as a model reads it."""
     from luciola.sql.inspection import inspection
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    only = allowed(tables, columns)
+    only = allowed(allow_tables, allow_columns)
     typer.echo(inspection(database, samples=samples, allowed=only, terminal=width))
 
 
@@ -79,6 +88,8 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin again in the run's folder.")
     ] = False,
+    allow_tables: AllowTablesOnly = "",
+    allow_columns: AllowColumnsOnly = "",
 ) -> None:
     """Teach a model to answer questions about a database with SQL.
 
@@ -86,7 +97,8 @@ def train(
     """
     from luciola.config.load import load
 
-    given = [f"pairs={pairs}"] if pairs else []
+    flags = {"pairs": pairs, "allow_tables": allow_tables, "allow_columns": allow_columns}
+    given = [f"{name}={value}" for name, value in flags.items() if value]
     path, overrides = split_words(_named_database(words or []))
     config = load(SqlConfig, path, [*overrides, *given])
     check_sql_training(config)
@@ -116,8 +128,8 @@ def ask(
     ] = None,
     model: Model = "",
     timeout: Timeout = 5.0,
-    tables: Tables = "",
-    columns: Columns = "",
+    allow_tables: AllowTables = "",
+    allow_columns: AllowColumns = "",
     device: Device = "auto",
     trust_remote_code: TrustRemoteCode = False,
 ) -> None:
@@ -135,8 +147,14 @@ def ask(
     from luciola.specialist.asking import Specialist, Writer
 
     writer = Writer(chosen, device=device, trust_remote_code=trust_remote_code)
-    only = allowed(tables, columns)
+    only = allowed(allow_tables, allow_columns)
     with Specialist(writer, database, timeout_s=timeout, allowed=only) as specialist:
+        if only is None and specialist.allowed is not None:
+            typer.echo(
+                f"this model was trained on {specialist.allowed}, and may read no more; "
+                "--allow-tables and --allow-columns name something else",
+                err=True,
+            )
         if changed := specialist.changes():
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             typer.echo(

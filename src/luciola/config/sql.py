@@ -48,6 +48,10 @@ class SqlConfig(TrainingConfig):
     """Refuse to train if more than this share of the pairs cannot run; 1 trains on the others."""
     pair_timeout: Positive = 5.0
     """Seconds that the SQL of one pair may run while it is checked."""
+    allow_tables: tuple[str, ...] = ()
+    """Tables and views that the model may know of, e.g. shop,employee; none: all tables."""
+    allow_columns: tuple[str, ...] = ()
+    """Of these tables only these columns, e.g. employee.name,employee.age."""
 
     prompt: str = "house"
     """house: few tokens, shared by all questions; copying: for databases not seen in training; or a

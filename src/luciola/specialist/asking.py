@@ -196,7 +196,8 @@ class Specialist:
         writer: the model.
         database: path or URL.
         timeout_s: seconds that one query may run.
-        allowed: the tables, views and columns that may be read; None: all.
+        allowed: the tables, views and columns that may be read; None: those that the model was
+            trained on, on another database all.
     """
 
     def __init__(
@@ -209,21 +210,24 @@ class Specialist:
     ) -> None:
         self.writer = writer
         self.database = database
-        self.allowed = allowed
-        self.reading = writer.read(database, allowed)
-        self.sandbox = Sandbox(database, timeout_s=timeout_s, allowed=allowed, strict_quotes=True)
+        self.allowed = writer.expertise.allowed_on(database) if allowed is None else allowed
+        self.reading = writer.read(database, self.allowed)
+        self.sandbox = Sandbox(
+            database, timeout_s=timeout_s, allowed=self.allowed, strict_quotes=True
+        )
 
     def changes(self) -> list[str]:
         """What changed in the schema since the model was trained on this database.
 
-        Nothing is told where only a part of it may be read: what is hidden would be named.
+        Nothing is told where another part of it may be read than then: what is hidden would be
+        named.
         """
         expertise = self.writer.expertise
-        if self.allowed is not None or expertise.schema is None:
+        if self.allowed != expertise.allowed or expertise.schema is None:
             return []
         if not same_place(expertise.database, self.database):
             return []
-        return changes(expertise.schema, columns_of(read_schema(self.database)))
+        return changes(expertise.schema, columns_of(read_schema(self.database, self.allowed)))
 
     def ask(self, question: str) -> Reply:
         """Write SQL for a question and run it; never raises for what the model wrote."""

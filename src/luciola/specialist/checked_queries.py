@@ -15,6 +15,7 @@ from typing import Any
 
 from luciola.errors import LuciolaError
 from luciola.runs.atomic import write_atomically
+from luciola.sql.database.allowed import Allowed
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -39,9 +40,14 @@ class CheckedQueries:
             self._known = _read(file)
 
     @classmethod
-    def of(cls, place: str) -> CheckedQueries:
-        """Those about one database or one folder of them, in the user's cache."""
-        name = hashlib.sha256(_whole(place).encode()).hexdigest()[:16]
+    def of(cls, place: str, allowed: Allowed | None = None) -> CheckedQueries:
+        """Those about one database or one folder of them, in the user's cache.
+
+        Args:
+            allowed: what of it may be read; None: everything.
+        """
+        only = "" if allowed is None else f"\n{allowed}"
+        name = hashlib.sha256(f"{_whole(place)}{only}".encode()).hexdigest()[:16]
         return cls(cache_folder() / "pairs" / f"{name}.json")
 
     def find(self, database: str, sql: str) -> Outcome | None:

@@ -99,6 +99,7 @@ class Lesson:
         self.chosen = chosen
         self.databases = Databases(config.database)
         self.form = Form(expertise, Renderer(tokenizer))
+        self.allowed = expertise.allowed
         self.count_tokens = token_counter(tokenizer)
         self.left_out: list[str] = []
         self._read: dict[str, Represented] = {}
@@ -144,6 +145,7 @@ class Lesson:
                 self.form,
                 room=prompt_room(self.config.max_length),
                 count_tokens=self.count_tokens,
+                allowed=self.allowed,
             )
         return self._read[place]
 
@@ -152,7 +154,7 @@ class Lesson:
             return pair.query
         place = self.databases.of(pair)
         if place not in self._schemas:
-            self._schemas[place] = read_schema(place)
+            self._schemas[place] = read_schema(place, self.allowed)
         return normalize(pair.query, self._schemas[place])
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from luciola.errors import DatabaseError, DataError
+from luciola.errors import ConfigError, DatabaseError, DataError
 from luciola.runs.outputs import check_output
 from luciola.specialist.pairs import Pair
 from luciola.sql.answer import writable
 from luciola.sql.asking.cache import AnswerCache
 from luciola.sql.database.address import display_name
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, Verdict, evaluate
@@ -97,6 +98,7 @@ def evaluate_model(
     timeout_s: float = 5.0,
     note: Callable[[str], None] | None = None,
     cache: AnswerCache | None = None,
+    allowed: Allowed | None = None,
 ) -> Evaluation:
     """Let a model answer all pairs and judge its SQL by what it returns.
 
@@ -105,12 +107,17 @@ def evaluate_model(
 
     Args:
         cache: where answers are kept as they come; what is there is not answered again.
+        allowed: what the model may know of and queries may read; None: what it was trained on, on
+            another database everything.
 
     Raises: DatabaseError where there is but one database, and it cannot be read; DataError for a
         pair whose database is not there.
     """
     places = [databases.of(pair) for pair in pairs]
-    readings, unreadable = _readings(writer, places, databases)
+    if allowed is None and not databases.is_folder:
+        allowed = writer.expertise.allowed_on(databases.place)
+    allowed = allowed_for(databases, allowed)
+    readings, unreadable = _readings(writer, places, databases, allowed)
     order = [index for index, place in enumerate(places) if place in readings]
     order.sort(key=lambda index: places[index])  # questions about one database share its tokens
     began = time.perf_counter()
@@ -132,6 +139,7 @@ def evaluate_model(
         workers=workers,
         timeout_s=timeout_s,
         failures=[failures[index] for index in order],
+        allowed=allowed,
     )
     verdicts = dict(zip(order, judged.verdicts, strict=True))
     for index, place in enumerate(places):
@@ -143,15 +151,25 @@ def evaluate_model(
     return Evaluation(report, tuple(predictions), answer_s, kept, cut)
 
 
+def allowed_for(databases: Databases, allowed: Allowed | None) -> Allowed | None:
+    """`allowed`, if there is one database only, whose names these are. Raises: ConfigError."""
+    if allowed is not None and databases.is_folder:
+        raise ConfigError(
+            f"{databases.place} is a folder of databases, and allowed names belong to one",
+            remedy="Give one database, or leave --allow-tables and --allow-columns out.",
+        )
+    return allowed
+
+
 def _readings(
-    writer: Writer, places: Sequence[str], databases: Databases
+    writer: Writer, places: Sequence[str], databases: Databases, allowed: Allowed | None
 ) -> tuple[dict[str, Reading | Represented], dict[str, DatabaseError]]:
     """The databases as the model reads them, and why others cannot be read."""
     readings: dict[str, Reading | Represented] = {}
     unreadable: dict[str, DatabaseError] = {}
     for place in dict.fromkeys(places):
         try:
-            readings[place] = writer.read(place)
+            readings[place] = writer.read(place, allowed)
         except DatabaseError as error:
             if not databases.is_folder:
                 raise
@@ -167,11 +185,13 @@ def judge_predictions(
     workers: int = 2,
     timeout_s: float = 5.0,
     failures: Sequence[str] = (),
+    allowed: Allowed | None = None,
 ) -> Report:
     """Execution accuracy of SQL that was written elsewhere.
 
     Args:
         failures: why a question has no answer, "" where it has one; none: all have.
+        allowed: what queries may read, the gold ones too; None: everything.
     """
     items = [
         Item(gold=pair.query, predicted=sql, database=place, unanswered=failure)
@@ -179,7 +199,7 @@ def judge_predictions(
             pairs, predictions, places, failures or [""] * len(pairs), strict=True
         )
     ]
-    with Sandbox(timeout_s=timeout_s, workers=workers) as sandbox:
+    with Sandbox(timeout_s=timeout_s, workers=workers, allowed=allowed) as sandbox:
         return evaluate(items, sandbox)
 
 

@@ -6,6 +6,7 @@ Saved as `specialist.json` in the model's folder, so that questions are put in t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from luciola.config.sql import OWN_PROMPTS, SqlConfig
 from luciola.errors import ConfigError, ModelError
 from luciola.runs.atomic import write_atomically
+from luciola.sql.database.allowed import Allowed
 
 if TYPE_CHECKING:
     from luciola.sql.dail.representation import Representation
@@ -38,6 +40,7 @@ class Expertise:
         room: tokens that a representation had at most; 0: what the model's context leaves.
         schema: the columns of each table while it was trained; None: of many databases, or not
             known.
+        allow_tables, allow_columns: what of its database it may know of; empty: all tables.
     """
 
     database: str = ""
@@ -50,6 +53,8 @@ class Expertise:
     strip_suffix: bool = False
     room: int = 0
     schema: dict[str, list[str]] | None = None
+    allow_tables: Sequence[str] = ()
+    allow_columns: Sequence[str] = ()
 
     @classmethod
     def of(cls, config: SqlConfig, *, database: str, room: int) -> Expertise:
@@ -57,8 +62,16 @@ class Expertise:
 
         Raises: ConfigError for a representation that does not exist.
         """
+        tables, columns = config.allow_tables, config.allow_columns
         if not config.is_represented:
-            return cls(database, config.mentions, config.types, config.prompt)
+            return cls(
+                database,
+                config.mentions,
+                config.types,
+                config.prompt,
+                allow_tables=tables,
+                allow_columns=columns,
+            )
         chosen = _chosen(config)
         return cls(
             database,
@@ -69,7 +82,20 @@ class Expertise:
             chat=config.chat,
             strip_suffix=config.strip_suffix,
             room=room,
+            allow_tables=tables,
+            allow_columns=columns,
         )
+
+    @property
+    def allowed(self) -> Allowed | None:
+        """What of its own database it was taught to read; None: all tables."""
+        return Allowed.of(self.allow_tables, self.allow_columns)
+
+    def allowed_on(self, database: str | Path) -> Allowed | None:
+        """What it may read where nobody says otherwise: on its own database no more than it
+        was trained on, on others everything.
+        """
+        return self.allowed if same_place(self.database, database) else None
 
     @property
     def representation(self) -> Representation | None:

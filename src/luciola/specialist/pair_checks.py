@@ -18,6 +18,7 @@ from luciola.runs.progress import Progress
 from luciola.specialist.checked_queries import CheckedQueries
 from luciola.specialist.evaluating import Databases
 from luciola.specialist.pairs import Pair
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.failures import failure_of
 from luciola.sql.sandbox import Sandbox
 
@@ -25,7 +26,7 @@ REASONS = {
     "database": "whose database cannot be read",
     "table": "with a table that the database lacks",
     "column": "with a column that the database lacks",
-    "write": "that do more than read",
+    "write": "that do more than read what they may",
     "invalid": "that the database does not accept",
 }
 """Why pairs are left out, as said behind their number."""
@@ -92,6 +93,7 @@ def check_pairs(
     workers: int | None = None,
     known: CheckedQueries | None = None,
     show: bool = False,
+    allowed: Allowed | None = None,
 ) -> CheckedPairs:
     """Run the SQL of every pair, several at a time; the same SQL on a database runs once.
 
@@ -101,6 +103,7 @@ def check_pairs(
         workers: queries at a time; None: as many as there are cores, at most 8.
         known: outcomes of an earlier time, which is added to.
         show: a bar, where there is a terminal.
+        allowed: what the queries may read; None: everything.
 
     Raises: DatabaseError where there is but one database, and it cannot be read.
     """
@@ -118,7 +121,8 @@ def check_pairs(
     waiting = [run for run in runs if run not in found]
     number = min(workers or min(cpu_count() or 1, MAX_WORKERS), max(1, len(waiting)))
     bar = Progress(len(waiting), what="checking pairs", show=_is_shown(show, waiting))
-    with bar, Sandbox(timeout_s=timeout_s, max_rows=1, workers=number) as sandbox:
+    limits = Sandbox(timeout_s=timeout_s, max_rows=1, workers=number, allowed=allowed)
+    with bar, limits as sandbox:
         _run_all(waiting, _trying(sandbox, databases), known, found, number, bar)
     return CheckedPairs(
         pairs,

@@ -8,7 +8,7 @@ leave out columns too where one table alone is too long.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from luciola.sql.dail.facts import SchemaFacts, TableFacts, read_facts
 from luciola.sql.dail.representation import Representation
 from luciola.sql.database.allowed import Allowed
 from luciola.sql.identifier import identifier
+from luciola.sql.lexer import pieces
 from luciola.sql.prompt import schema_text, table_line
 from luciola.sql.prune import most_relevant
 from luciola.sql.schema import Schema, Table, read_schema
@@ -147,7 +148,11 @@ class Represented:
 
 
 def allowed_facts(facts: SchemaFacts, schema: Schema) -> SchemaFacts:
-    """The facts about what may be read, with a CREATE TABLE that names nothing else."""
+    """The facts about what may be read, with a CREATE TABLE that names nothing else.
+
+    A text that somebody wrote stays where it names all columns and keys that may be seen, no
+    others, and holds no comment, which may tell anything.
+    """
     shown = tuple(
         TableFacts(
             name=table.name,
@@ -157,25 +162,46 @@ def allowed_facts(facts: SchemaFacts, schema: Schema) -> SchemaFacts:
         )
         for table in schema.tables
     )
-    whole = {table.name: table for table in facts.tables}
-    keys = {
-        f"{table.name}.{column}={key.referred_table}.{other}".lower()
-        for table in schema.tables
-        for key in table.foreign_keys
-        for column, other in zip(key.columns, key.referred_columns, strict=False)
-    }
+    seen = {key for table in schema.tables for key in _keys(table)}
+    keys = tuple(key for key in facts.foreign_keys if key.lower() in seen)
+    whole = {table.name: table for table in facts.tables if _is_whole(table, facts, keys)}
     return SchemaFacts(
         tuple(
             whole[one.name] if one.name in whole and whole[one.name].columns == one.columns else one
             for one in shown
         ),
-        tuple(key for key in facts.foreign_keys if key.lower() in keys),
+        keys,
     )
+
+
+def _keys(table: Table) -> Iterator[str]:
+    """The table's keys as facts write them, in lower case; the other column may be left out."""
+    for key in table.foreign_keys:
+        for column, other in zip(key.columns, key.referred_columns, strict=False):
+            left = f"{table.name}.{column}={key.referred_table}.".lower()
+            yield from (f"{left}{other.lower()}", f"{left}none")
+
+
+def _is_whole(table: TableFacts, facts: SchemaFacts, seen: Sequence[str]) -> bool:
+    """Whether all keys of a table may be seen, and its CREATE TABLE holds no comment."""
+    keys = [key for key in facts.foreign_keys if key.startswith(f"{table.name}.")]
+    return set(keys) <= set(seen) and all(one.kind != "comment" for one in pieces(table.create))
 
 
 def _create(table: Table) -> str:
     parts = [f"{identifier(each.name)} {each.type}".rstrip() for each in table.columns]
+    if table.primary_key:
+        parts.append(f"PRIMARY KEY ({_listed(table.primary_key)})")
+    parts += [
+        f"FOREIGN KEY ({_listed(key.columns)}) REFERENCES {identifier(key.referred_table)}"
+        f" ({_listed(key.referred_columns)})"
+        for key in table.foreign_keys
+    ]
     return f"CREATE TABLE {identifier(table.name)} ({', '.join(parts)})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(identifier, names))
 
 
 def part_of(facts: SchemaFacts, schema: Schema) -> SchemaFacts:

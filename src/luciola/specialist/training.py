@@ -38,11 +38,12 @@ from luciola.specialist.augment.spoken import read_spoken
 from luciola.specialist.augment.stream import Augmented
 from luciola.specialist.checked_queries import CheckedQueries
 from luciola.specialist.completions import make_completions, prompt_room
-from luciola.specialist.evaluating import Databases
+from luciola.specialist.evaluating import Databases, allowed_for
 from luciola.specialist.expertise import Expertise, check_representation, columns_of
 from luciola.specialist.pair_checks import check_pairs, check_share
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
+from luciola.sql.database.allowed import Allowed
 from luciola.sql.normalize import normalize
 from luciola.sql.schema import read_schema
 from luciola.sql.values import ValueIndex
@@ -93,12 +94,18 @@ def checked_lessons(
     if not config.check_pairs:
         return lessons, []
     databases = Databases(config.database)
-    known = CheckedQueries.of(databases.place)
+    allowed = allowed_for(databases, Allowed.of(config.allow_tables, config.allow_columns))
+    known = CheckedQueries.of(databases.place, allowed)
     parts: list[list[Pair]] = []
     notes: list[str] = []
     for pairs in (lessons.training, lessons.held_out):
         checked = check_pairs(
-            pairs, databases, timeout_s=config.pair_timeout, known=known, show=show
+            pairs,
+            databases,
+            timeout_s=config.pair_timeout,
+            known=known,
+            show=show,
+            allowed=allowed,
         )
         check_share(checked, databases, config.max_failing_pairs, setting="max_failing_pairs")
         parts.append(checked.usable)
@@ -140,9 +147,15 @@ def train_specialist(
         dry_run=dry_run, fresh=fresh, show=show, workers=workers,
     )  # fmt: skip
     if result.ending in ("finished", "stopped early"):
-        schema = columns_of(read_schema(expertise.database)) if expertise.database else None
-        replace(expertise, schema=schema).save(result.model)
+        replace(expertise, schema=_columns(expertise)).save(result.model)
     return result
+
+
+def _columns(expertise: Expertise) -> dict[str, list[str]] | None:
+    """The columns that the model learned, of one database; None where there were many."""
+    if not expertise.database:
+        return None
+    return columns_of(read_schema(expertise.database, expertise.allowed))
 
 
 Maker = Callable[[SqlConfig, Sequence[Pair], Expertise, "PreTrainedTokenizerBase"], Examples]
@@ -250,6 +263,7 @@ class Shapes:
         self.databases = Databases(config.database)
         self.spoken = read_spoken(config.spoken)
         self.mentions = expertise.mentions
+        self.allowed = expertise.allowed
         self.blueprints: dict[str, Blueprint] = {}
         self._values: dict[str, ValueIndex] = {}
 
@@ -265,7 +279,7 @@ class Shapes:
         return prepare_example(self.blueprints[place], pair.question, pair.query, mentions)
 
     def _read(self, place: str, name: str) -> None:
-        schema = read_schema(place)
+        schema = read_schema(place, self.allowed)
         values = ValueIndex.read(place, schema)
         known = {mention for found in values.places.values() for mention in found}
         ordered = sorted(known, key=lambda one: (one.table, one.column, one.value))
@@ -294,6 +308,7 @@ def render_pairs(
                 expertise,
                 budget=budget,
                 count_tokens=counter,
+                allowed=expertise.allowed,
             )
         reading = readings[place]
         sql = normalize(pair.query, reading.schema) if config.normalizes else pair.query

@@ -60,7 +60,9 @@ def inspection(
         names = ", ".join(map(one_line, schema.unreadable))
         parts.append(_cut(f"This user may not read: {names}", terminal))
     if schema.views:
-        parts.append("A model reads the tables; name views in --tables to have it read them too.")
+        parts.append(
+            "A model reads the tables; name views in --allow-tables to have it read them too."
+        )
     parts.append("\n".join(["As a model reads it:", *_as_read(schema, terminal)]))
     return "\n\n".join(parts)
 

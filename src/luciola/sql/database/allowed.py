@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from luciola.errors import ConfigError
@@ -84,14 +84,20 @@ def restricted(schema: Schema, allowed: Allowed, database: str) -> Schema:
         if name not in there:
             raise ConfigError(
                 f"{database} has no table or view {name!r}",
-                remedy=f"Allow some of {', '.join(table.name for table in there.values())}.",
+                remedy=f"Allow some of {first([table.name for table in there.values()])}.",
             )
         for column in columns or ():
             if there[name].column(column) is None:
-                has = ", ".join(each.name for each in there[name].columns)
+                has = first([each.name for each in there[name].columns])
                 raise ConfigError(f"{name} has no column {column!r}", remedy=f"It has {has}.")
     seen = tuple(_part(table, allowed) for table in there.values() if allowed.table(table.name))
     return Schema(schema.dialect, seen)
+
+
+def first(names: Sequence[str], most: int = 12) -> str:
+    """The first of several names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _part(table: Table, allowed: Allowed) -> Table:
