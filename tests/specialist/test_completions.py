@@ -100,7 +100,7 @@ def test_what_cannot_be_taught_is_left_out_and_counted(renderer: Renderer, shop:
     found = examples(renderer, shop, [HOW_MANY, with_first, long], max_length=600)
     assert len(found.source) == 1
     assert "3 pairs of question and SQL in CR_P" in found.notes[0]
-    assert found.notes[1].startswith("2 of them left out: pairs.jsonl:2: the prompt ends in SELECT")
+    assert found.notes[1].startswith("2 of them left out (67%): pairs.jsonl:2: the prompt ends")
     assert "pairs.jsonl:3: has 8" in found.notes[1]
 
 
