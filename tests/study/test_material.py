@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,6 +16,7 @@ import pytest
 from luciola.config.study import StudyConfig
 from luciola.errors import DataError
 from luciola.specialist.study.material import read_material, sample
+from luciola.sql.database.hashing import hashes
 
 LEVELS = ["easy"] * 24 + ["medium"] * 45 + ["hard"] * 17 + ["extra"] * 14
 
@@ -61,6 +67,35 @@ def test_first_answers_from_a_file_follow_the_sample(
     path.write_text("".join(f"SELECT {number}\n" for number in range(6)))
     found = read_material(study_of(first_answers=str(path), limit=3, seed=1))
     assert list(found.first) == [f"SELECT {place}" for place in found.places]
+    path.write_text("".join(f"SELECT\t{number}\n" for number in range(6)))
+    found = read_material(study_of(first_answers=str(path), limit=1, sample="first"))
+    assert found.first == ("SELECT\t0",)
     path.write_text("SELECT 1\n")
     with pytest.raises(DataError, match="has 1 predictions for 6 questions"):
         read_material(study_of(first_answers=str(path)))
+
+
+def test_hashing_databases_drops_no_lock_of_this_program(
+    study_of: Callable[..., StudyConfig],
+) -> None:
+    """Closing a file would drop this process's locks on it: hashes are taken in another one."""
+    found = read_material(study_of())
+    file = found.databases.file("zoo")
+    content = sha256(file.read_bytes()).hexdigest()
+    other = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    )
+    with closing(sqlite3.connect(file, isolation_level=None)) as application:
+        application.execute("BEGIN IMMEDIATE")
+        application.execute("DELETE FROM keeper")
+        assert found.contents == (("zoo", content),)
+        assert found.pool_contents == ()
+        done = subprocess.run([sys.executable, "-c", other, str(file)], capture_output=True)
+        assert b"database is locked" in done.stderr
+        application.execute("ROLLBACK")
+
+
+def test_a_file_that_is_not_there_has_no_hash(tmp_path: Path) -> None:
+    here, gone = tmp_path / "ä 1.sqlite", tmp_path / "gone.sqlite"
+    here.write_bytes(b"x")
+    assert hashes([here, gone]) == [sha256(b"x").hexdigest(), ""]

@@ -26,7 +26,7 @@ def with_predictions(asked: Sequence[Question], path: str) -> Sequence[Question]
         return asked
     from luciola.sql.official.files import read_predictions
 
-    sqls = read_predictions(Path(path), len(asked), "questions")
+    sqls = read_predictions(Path(path), len(asked), "questions", whole_lines=True)
     return [replace(row, prediction=sql) for row, sql in zip(asked, sqls, strict=True)]
 
 

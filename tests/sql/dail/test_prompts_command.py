@@ -67,6 +67,14 @@ def test_dail_selection_puts_the_query_that_looks_alike_first(shop: Shop) -> Non
     assert "SELECT id FROM shop" in found["prompt"]
 
 
+def test_a_first_answer_is_its_whole_line_as_in_the_original(shop: Shop) -> None:
+    """Behind the tab stands what makes it like the first of the pool; cut there, nothing would."""
+    (shop.folder / "first.sql").write_text("SELECT\tcount(*) FROM shop\n", encoding="utf-8")
+    options = ("--predictions", str(shop.folder / "first.sql"), "--organization", "SO_O")
+    (found,) = shop.prompts("--selection", "DAIL_S", "--shots", "1", *options, pool=True)
+    assert "SELECT count(*)  FROM shop" in found["prompt"]
+
+
 def test_without_predictions_the_questions_decide_and_it_is_said(shop: Shop) -> None:
     (found,) = shop.prompts("--shots", "1", pool=True)
     assert "/* Answer the following: Which id ? */\nSELECT id FROM shop" in found["prompt"]
@@ -77,7 +85,7 @@ def test_the_oracle_reads_the_gold_query(shop: Shop) -> None:
     options = ("--selection", "ORACLE", "--shots", "1", "--organization", "SO_O")
     assert "SELECT id FROM shop" in shop.prompts(*options, pool=True)[0]["prompt"]
     shop.write("questions", [{"question": "Which?"}])
-    with pytest.raises(ConfigError, match="gold query of every question, and question 0"):
+    with pytest.raises(ConfigError, match="gold query of every question, and question 1"):
         shop.prompts(*options, pool=True)
 
 

@@ -14,6 +14,7 @@ import pytest
 from luciola.sql.checks.contents import read_contents
 from luciola.sql.dail.cells import DatabaseCells
 from luciola.sql.dail.facts import read_facts
+from luciola.sql.database.hashing import hashes
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.inspection import inspection
 from luciola.sql.official.schema import from_sqlite
@@ -44,6 +45,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "contents": lambda path: read_contents("t", path),
     "official": lambda path: from_sqlite(path, {}),
     "facts": read_facts,
+    "hashes": lambda path: hashes([path]),
     "cells": lambda path: DatabaseCells(path, [("t", "a")]),
 }
 

@@ -17,6 +17,7 @@ from luciola.specialist.study import digest
 from luciola.sql.dail.databases import Databases
 from luciola.sql.dail.same import same_questions
 from luciola.sql.dail.tables import read_tables
+from luciola.sql.database.hashing import hashes
 from luciola.sql.datasets.dataset import Dataset, open_dataset
 from luciola.sql.official.evaluate import Options, evaluate
 from luciola.sql.official.files import Example, read_predictions
@@ -78,14 +79,21 @@ class Material:
     def contents(self) -> tuple[tuple[str, str], ...]:
         """The databases that are asked, each with a hash of its file."""
         names = sorted({asked.db_id for asked in self.questions})
-        return tuple((name, digest.of_file(self.databases.file(name))) for name in names)
+        files = [self.databases.file(name) for name in names]
+        found = tuple(zip(names, hashes(files), strict=True))
+        for (_, content), file in zip(found, files, strict=True):
+            if not content:
+                raise DatabaseError(f"{file} cannot be read")
+        return found
 
     @cached_property
     def pool_contents(self) -> tuple[tuple[str, str], ...]:
         """The databases of examples alone, likewise; "" for one that is not there."""
         asked = {asked.db_id for asked in self.questions}
         names = sorted({example.db_id for example in self.pool} - asked)
-        return tuple((name, self._digest(name)) for name in names)
+        files = {name: file for name in names if (file := self._file(name)) is not None}
+        found = dict(zip(files, hashes(list(files.values())), strict=True))
+        return tuple((name, found.get(name, "")) for name in names)
 
     @cached_property
     def listed(self) -> str:
@@ -94,11 +102,11 @@ class Material:
         found = {name: self.entries[name] for name in sorted(names) if name in self.entries}
         return digest.of_text(json.dumps(found, sort_keys=True)) if found else ""
 
-    def _digest(self, name: str) -> str:
+    def _file(self, name: str) -> Path | None:
         try:
-            return digest.of_file(self.databases.file(name))
-        except (DatabaseError, OSError):
-            return ""
+            return self.databases.file(name)
+        except DatabaseError:
+            return None
 
 
 def read_material(config: StudyConfig) -> Material:
@@ -183,5 +191,6 @@ def _first_answers(way: str, count: int) -> list[str]:
     if not Path(way).is_file():
         remedy = f"first_answers is a file of SQL, or {' or '.join(FIRST)}."
         raise DataError("there is no such file", path=way, remedy=remedy)
-    found = read_predictions(Path(way), count, "questions of the whole file")
+    of = "questions of the whole file"
+    found = read_predictions(Path(way), count, of, whole_lines=True)
     return [sql or "SELECT" for sql in found]

@@ -107,7 +107,9 @@ def _gold_line(text: str, path: Path, line: int) -> Gold | None:
     return Gold(sql, db_id.split("\t")[0].strip())
 
 
-def read_predictions(path: Path, count: int, of: str, *, first: int = 0) -> list[str]:
+def read_predictions(
+    path: Path, count: int, of: str, *, first: int = 0, whole_lines: bool = False
+) -> list[str]:
     """So many predictions: one SQL a line, "" where a line is blank, or JSON rows.
 
     Args:
@@ -115,10 +117,12 @@ def read_predictions(path: Path, count: int, of: str, *, first: int = 0) -> list
         count: how many there must be; blank lines at the end do not count.
         of: what they answer, for the message.
         first: only so many are wanted, and the file may have more; 0: all are.
+        whole_lines: a line of text goes on behind a tab, as DAIL-SQL reads first answers; else it
+            ends there, as Spider's evaluator reads predictions.
 
     Raises: DataError where the file cannot be read, or has another number.
     """
-    found = _predictions(path)[: first or None]
+    found = _predictions(path, whole_lines)[: first or None]
     if not any(found[count:]):
         found = found[:count]
     if len(found) != count:
@@ -130,9 +134,10 @@ def read_predictions(path: Path, count: int, of: str, *, first: int = 0) -> list
     return found
 
 
-def _predictions(path: Path) -> list[str]:
+def _predictions(path: Path, whole_lines: bool) -> list[str]:
     if path.suffix not in (".json", ".jsonl"):
-        return [line.strip().split("\t")[0] for line in _lines(path)]
+        lines = [line.strip() for line in _lines(path)]
+        return lines if whole_lines else [line.split("\t")[0] for line in lines]
     rows = _json_rows(path)
     texts = [(row, _text(row, PREDICTION_NAMES, path, i)) for i, row in rows]
     if all(isinstance(row, dict) and isinstance(row.get("index"), int) for row, _ in texts):
