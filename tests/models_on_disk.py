@@ -12,11 +12,13 @@ import numpy as np
 from support import TEMPLATE, build_llama, build_tokenizer
 
 
-def write_gguf(file: Path, *, architecture: str = "llama", seed: int = 0) -> None:
+def write_gguf(file: Path, *, architecture: str = "llama", seed: int = 0, name: str = "") -> None:
     """The tiny model as a GGUF file of float32, with a tokenizer of single characters."""
     model = build_llama(attention="sdpa", seed=seed)
     config, weights = model.config, model.state_dict()
     writer = gguf.GGUFWriter(file, architecture)
+    if name:
+        writer.add_name(name)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)

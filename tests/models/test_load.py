@@ -79,6 +79,16 @@ def test_an_adapters_folder_loads_its_base_and_the_adapter(
     assert not offline
 
 
+@pytest.mark.parametrize("name", ["mistral", "Mistral 7B", "tiny"])
+def test_a_gguf_file_says_the_same_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    """transformers alone cannot read a Llama under the very name "mistral"."""
+    write_gguf(tmp_path / "named.gguf", name=name)
+    expected = logits(build_llama(attention="sdpa").eval())
+    assert torch.allclose(logits(load_model(tmp_path / "named.gguf")), expected, atol=1e-5)
+    tokenizer = load_tokenizer(tmp_path / "named.gguf")
+    assert tokenizer.decode(tokenizer.encode("select 1")) == "select 1"
+
+
 def test_an_adapter_on_a_gguf_file_finds_it_again(tmp_path: Path) -> None:
     write_gguf(tmp_path / "tiny.gguf")
     expected = adapter(tmp_path / "tiny.gguf", tmp_path / "adapter")

@@ -7,9 +7,10 @@ architectures can be read is up to transformers. Writing GGUF is left out.
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from luciola.errors import ModelError
 from luciola.models.quiet import quiet
@@ -34,7 +35,7 @@ def read_model(file: Path) -> PreTrainedModel:
     _check(file)
     try:
         # Its progress bar is a plain tqdm that no setting of transformers reaches.
-        with quiet(), redirect_stderr(io.StringIO()):
+        with quiet(), redirect_stderr(io.StringIO()), _nameless():
             model = AutoModelForCausalLM.from_pretrained(
                 file.parent,
                 gguf_file=file.name,
@@ -55,12 +56,33 @@ def read_tokenizer(file: Path) -> PreTrainedTokenizerBase:
 
     _check(file)
     try:
-        with quiet():
+        with quiet(), _nameless():
             return AutoTokenizer.from_pretrained(
                 file.parent, gguf_file=file.name, local_files_only=True
             )
     except Exception as error:  # a damaged file fails in many ways, some as bare Exceptions
         raise _unreadable(file, error) from error
+
+
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """Within it transformers reads no `general.name`.
+
+    It takes a file of llama's architecture for another one where the name is exactly "mistral", and
+    then cannot read it. llama.cpp itself goes by the architecture alone.
+    """
+    from transformers import modeling_gguf_pytorch_utils as reading
+
+    read_field = reading.read_field
+
+    def without_name(reader: Any, field: str) -> Any:
+        return [] if field == "general.name" else read_field(reader, field)
+
+    reading.read_field = without_name
+    try:
+        yield
+    finally:
+        reading.read_field = read_field
 
 
 def context_length(file: Path) -> int | None:
