@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,16 +14,7 @@ from luciola.compat.trl import experience as experiences
 from luciola.compat.trl.experience import Experience, Feedback, experience
 from luciola.compat.trl.sequences import Sequences
 from luciola.compat.trl.update import Update
-
-GOLDENS = Path(__file__).parents[2].parent / "shared" / "goldens" / "rl"
-
-
-def cases(name: str) -> list[Any]:
-    """The recorded cases of a file, or one that says why it is skipped."""
-    file = GOLDENS / f"{name}.json"
-    if not file.is_file():
-        return [pytest.param(None, marks=pytest.mark.skip(reason="recorded values are not here"))]
-    return list(json.loads(file.read_text())["cases"])
+from reference_values import cases
 
 
 def near(found: Tensor | float, wanted: Any) -> None:
@@ -41,7 +30,7 @@ def sequences(mask: Any) -> Sequences:
     return Sequences(blank, blank, counts)
 
 
-@pytest.mark.parametrize("case", cases("gae_trl_classic"))
+@pytest.mark.parametrize("case", cases("rl/gae_trl_classic"))
 def test_advantages_and_returns_equal_the_recorded_ones(case: Any) -> None:
     """In the cells outside the mask too."""
     values, rewards = torch.tensor(case["values"]), torch.tensor(case["rewards"])
@@ -54,7 +43,7 @@ def test_advantages_and_returns_equal_the_recorded_ones(case: Any) -> None:
     near(made.returns, case["returns"])
 
 
-@pytest.mark.parametrize("case", cases("ppo_loss_trl_classic"))
+@pytest.mark.parametrize("case", cases("rl/ppo_loss_trl_classic"))
 def test_losses_statistics_and_gradients_equal_the_recorded_ones(
     case: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

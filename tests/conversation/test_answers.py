@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +12,8 @@ from luciola.conversation.render import Renderer
 from luciola.data.comparison import read_comparison
 from luciola.data.readers.lines import record
 from luciola.types import Message
+from reference_values import Source, sources
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "goldens" / "rl" / "dpo_firefly.json"
 PLENTY = Lengths(1000, 500)
 ASK = (Message("user", "hi"), Message("assistant", "yes"), Message("user", "hi?"))
 
@@ -102,14 +100,13 @@ def test_the_prompt_is_cut_first_then_the_answers(
 
 def written(messages: tuple[Message, ...]) -> str:
     """Firefly's qwen template."""
-    return "".join(f"<|im_start|>{m.role}\n{m.content}<|im_end|>\n" for m in messages)
+    return "".join(f"<|im_start|>{m.role}\n{m.content.strip()}<|im_end|>\n" for m in messages)
 
 
-def test_firefly_pairs_are_cut_as_firefly_cuts_them() -> None:
+@pytest.mark.parametrize("read", sources())
+def test_firefly_pairs_are_cut_as_firefly_cuts_them(read: Source) -> None:
     """One token a character."""
-    if not GOLDEN.exists():
-        pytest.skip("needs ../shared/goldens/rl")
-    golden = json.loads(GOLDEN.read_text())
+    golden = read("rl/dpo_firefly")
     found, _ = read_comparison(record("golden", 1, golden["record"]))
     prompt = written(tuple(found.prompt)) + "<|im_start|>assistant\n"  # type: ignore[arg-type]
     answers = [[ord(c) for c in f"{answer}<|im_end|>\n"] for answer in found.answers]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from luciola.data.dialogues import Dialogue, DialogueRenderer, Side, read_dialog
 from luciola.errors import DataError
 from luciola.tasks.walkers import letter_tokenizer
 from luciola.types import Message, Origin
+from reference_values import Source, sources
 from support import build_tokenizer
 
 HERE = Origin("samples.jsonl", 3)
@@ -30,14 +29,12 @@ def marked(tokens: Any) -> list[tuple[int, bool]]:
     return list(zip(tokens.ids.tolist(), tokens.trained.tolist(), strict=True))
 
 
-def test_dialogues_are_cut_as_trlx_cuts_them() -> None:
+@pytest.mark.parametrize("read", sources())
+def test_dialogues_are_cut_as_trlx_cuts_them(read: Source) -> None:
     """Token by token, but for outputs that cutting has emptied: they are left out with their
     row.
     """
-    file = Path(__file__).parents[2].parent / "shared/goldens/rl/ilql_tokenize_dialogue.json"
-    if not file.exists():
-        pytest.skip("needs the shared reference values")
-    for case in json.loads(file.read_text())["cases"]:
+    for case in read("rl/ilql_tokenize_dialogue")["cases"]:
         dialogue = case["dialogue"]
         phrases = (dialogue,) if isinstance(dialogue, str) else tuple(dialogue)
         tokens = render(phrases, case["max_length"], case["truncation_side"])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,14 +20,13 @@ from luciola.data.packing import (
     wrapped,
 )
 from luciola.types import Tokens
+from reference_values import sources
 
 
-def golden() -> dict[str, Any]:
-    """TRL's packing of eight sequences, where the reference cases are at hand."""
-    file = Path(__file__).parents[2].parent / "shared/goldens/rl/packing_trl.json"
-    if not file.is_file():
-        pytest.skip("the reference cases are not here")
-    return json.loads(file.read_text())
+@pytest.fixture(params=sources())
+def golden(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """TRL's packing of some sequences."""
+    return request.param("rl/packing_trl")  # type: ignore[no-any-return]
 
 
 def golden_samples(case: dict[str, Any]) -> list[Tokens]:
@@ -42,9 +39,9 @@ def labels(tokens: Tokens) -> list[int]:
     return np.where(tokens.trained, tokens.ids, -100).tolist()
 
 
-def test_best_fit_decreasing_packs_as_trl_does() -> None:
-    case = golden()
-    samples = golden_samples(case)
+def test_best_fit_decreasing_packs_as_trl_does(golden: Any) -> None:
+    case = golden
+    samples = [Tokens(one.ids[:8], one.trained[:8]) for one in golden_samples(case)]
     bins = best_fit_decreasing([len(sample) for sample in samples], 8)
     expected = case["results"]["bfd_8"]
     rows = [np.concatenate([samples[i].ids for i in members]).tolist() for members in bins]
@@ -53,8 +50,8 @@ def test_best_fit_decreasing_packs_as_trl_does() -> None:
     assert lengths == expected["seq_lengths"]
 
 
-def test_best_fit_decreasing_with_splitting_packs_as_trl_does() -> None:
-    case = golden()
+def test_best_fit_decreasing_with_splitting_packs_as_trl_does(golden: Any) -> None:
+    case = golden
     samples = golden_samples(case)
     bins = best_fit_decreasing_split([len(sample) for sample in samples], 8)
     expected = case["results"]["bfd_split_8"]
@@ -62,8 +59,8 @@ def test_best_fit_decreasing_with_splitting_packs_as_trl_does() -> None:
     assert [[len(piece) for piece in pieces] for pieces in bins] == expected["seq_lengths"]
 
 
-def test_one_stream_is_cut_as_trl_does() -> None:
-    case = golden()
+def test_one_stream_is_cut_as_trl_does(golden: Any) -> None:
+    case = golden
     samples = golden_samples(case)
     expected = case["results"]["wrapped_8"]
     found = blocks(samples, 8)

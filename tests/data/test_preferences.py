@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from luciola.data.comparison import common_text
 from luciola.data.preferences import read_preferences
 from luciola.errors import DataError
 from luciola.types import Message, Preference
+from reference_values import BESIDE
 
-SHARED = Path(__file__).parents[3] / "shared"
 ASK, SYSTEM = Message("user", "Hello"), Message("system", "Sys")
 
 
@@ -145,14 +146,33 @@ def test_a_folder_is_read_whole(jsonl: Any, tmp_path: Path) -> None:
     assert found.format == "pair, ranked list (preferences)"
 
 
-@pytest.mark.parametrize(
-    ("name", "count", "ties", "longest"),
-    [("dpo_en_demo.json", 300, 0, 2), ("oasst1_rm_zh.json", 772, 3, 10)],
-)
-def test_real_files_are_read(name: str, count: int, ties: int, longest: int) -> None:
-    path = SHARED / "data" / "preference" / name
-    if not path.exists():
-        pytest.skip("needs ../shared/data/preference")
-    found = read_preferences(str(path))
-    assert (len(found), found.ties) == (count, ties)
-    assert max(len(p.answers) for p in found.preferences) == longest
+REAL = {"dpo_en_demo.json": (300, 0, 2), "oasst1_rm_zh.json": (772, 3, 10)}
+"""Pairs, ties and the longest list of two published files, read where they lie beside."""
+
+
+def test_whole_files_of_both_public_layouts_are_read(tmp_path: Path) -> None:
+    """40 pairs of turns; 30 ranked lists of 2 to 5 answers, in the last of which all are equal."""
+    pairs = [
+        {"conversations": [{"from": "human", "value": f"Question {i}?"}],
+         "chosen": {"from": "gpt", "value": f"good {i}"},
+         "rejected": {"from": "gpt", "value": f"bad {i}"}}
+        for i in range(40)
+    ]  # fmt: skip
+    lists = [
+        {"instruction": f"问题 {i}", "input": "", "output": [f"答 {j}" for j in range(2 + i % 4)]}
+        for i in range(29)
+    ]
+    lists.append({"instruction": "x", "input": "", "output": ["same", "same"]})
+    files = {
+        tmp_path / "pairs.json": (pairs, (40, 0, 2)),
+        tmp_path / "lists.json": (lists, (29, 1, 5)),
+    }
+    for path, (rows, _) in files.items():
+        path.write_text(json.dumps(rows, ensure_ascii=False, indent=2), encoding="utf-8")
+    known = {path: counts for path, (_, counts) in files.items()}
+    beside = {BESIDE / "data" / "preference" / name: counts for name, counts in REAL.items()}
+    known |= {path: counts for path, counts in beside.items() if path.exists()}
+    for path, (count, ties, longest) in known.items():
+        found = read_preferences(str(path))
+        assert (len(found), found.ties) == (count, ties), path
+        assert max(len(p.answers) for p in found.preferences) == longest

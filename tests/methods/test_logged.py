@@ -20,6 +20,7 @@ from luciola.methods.logged import LoggedPlan, Logs, batch_of, load_logs
 from luciola.methods.stream import lay_out
 from luciola.tasks.walkers import letter_tokenizer
 from luciola.types import Origin, Tokens
+from reference_values import Source, sources
 
 CPU = torch.device("cpu")
 Load = Callable[..., Logs]
@@ -44,14 +45,12 @@ def tokens(pieces: list[tuple[list[int], bool]], number: int = 0) -> Tokens:
 
 
 @pytest.mark.parametrize("kind", ["padded", "packed"])
-def test_states_actions_and_rewards_are_those_of_trlx(kind: Any) -> None:
+@pytest.mark.parametrize("read", sources())
+def test_states_actions_and_rewards_are_those_of_trlx(read: Source, kind: Any) -> None:
     """Of every sample in the row: where each state is read, what was done there, and what came of
     it.
     """
-    file = Path(__file__).parents[2].parent / "shared/goldens/rl/ilql_data.json"
-    if not file.exists():
-        pytest.skip("needs the shared reference values")
-    golden = json.loads(file.read_text())
+    golden = read("rl/ilql_data")
     samples = [
         tokens([(part["tokens"], part["is_output"]) for part in dialog])
         for dialog in golden["dialogs"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,12 @@ from luciola.models.q_heads import (
     save_heads,
 )
 from luciola.objectives.ilql import synchronise
+from reference_values import Source, sources
 
 
-def test_heads_compute_what_trlx_computes() -> None:
-    file = Path(__file__).parents[2].parent / "shared/goldens/rl/ilql_heads.json"
-    if not file.exists():
-        pytest.skip("needs the shared reference values")
-    golden = json.loads(file.read_text())
+@pytest.mark.parametrize("read", sources())
+def test_heads_compute_what_trlx_computes(read: Source) -> None:
+    golden = read("rl/ilql_heads")
     heads = QHeads(golden["hidden"], golden["vocab"], two_qs=golden["two_qs"])
     weights = {name: torch.tensor(value) for name, value in golden["state_dict"].items()}
     heads.load_state_dict(weights)

@@ -1,26 +1,15 @@
-"""Reference values of the original programs, where they lie beside the checkout."""
+"""Reference values of the original programs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-GOLDENS = Path(__file__).parents[2].parent / "shared" / "goldens" / "rl"
-
-
-def numbers(value: Any) -> Any:
-    """The value with the strings "inf", "-inf" and "nan" made numbers."""
-    if isinstance(value, list):
-        return [numbers(item) for item in value]
-    if isinstance(value, dict):
-        return {key: numbers(item) for key, item in value.items()}
-    return float(value) if value in ("inf", "-inf", "nan") else value
+from reference_values import sources
 
 
 class Fields(dict[str, Any]):
@@ -33,17 +22,10 @@ class Fields(dict[str, Any]):
         return torch.tensor(self[name]).bool()
 
 
-@pytest.fixture
-def golden() -> Callable[[str], Fields]:
-    """Reads a file of reference values by name."""
-
-    def read(name: str) -> Fields:
-        path = GOLDENS / f"{name}.json"
-        if not path.exists():
-            pytest.skip(f"the reference values {path.name} are not beside this checkout")
-        return Fields(numbers(json.loads(path.read_text(encoding="utf-8"))))
-
-    return read
+@pytest.fixture(params=sources())
+def golden(request: pytest.FixtureRequest) -> Callable[[str], Fields]:
+    """Reads a file of reference values by name, from each folder of them."""
+    return lambda name: Fields(request.param(f"rl/{name}"))
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,10 +30,10 @@ from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.searching import SearchSampler, Strategy
 from luciola.rollout.steering import Advantage
 from luciola.types import Request, Sample, Sampling
+from reference_values import Source, sources
 
 END = 40
 VOCABULARY = 41
-GOLDENS = Path(__file__).parents[2].parent / "shared/goldens/rl"
 Prompts = list[tuple[int, ...]]
 
 
@@ -65,21 +63,20 @@ def sliding() -> MistralForCausalLM:
     return MistralForCausalLM(config).eval()
 
 
-@pytest.mark.parametrize("run", ["greedy", "contrastive_a0.6_k4"])
-def test_reference_answers_are_reproduced(run: str) -> None:
-    if not (GOLDENS / "decoding.json").exists():
-        pytest.skip("needs the shared reference values")
-    golden = json.loads((GOLDENS / "decoding.json").read_text())
-    tiny = json.loads((GOLDENS / "tiny_gpt2.json").read_text())
+@pytest.mark.parametrize("read", sources())
+def test_reference_answers_are_reproduced(read: Source) -> None:
+    golden, tiny = read("rl/decoding"), read("rl/tiny_gpt2")
     model = GPT2LMHeadModel(GPT2Config(**tiny["config"])).eval()
     weights = {name: torch.tensor(value) for name, value in tiny["state_dict"].items()}
     model.load_state_dict(weights, strict=False)
-    settings = golden["runs"][run]["kw"]
-    strategy = Contrastive(settings.get("penalty_alpha", 0.0), settings.get("top_k", 1))
     prompt = golden["prompt"][0]
     request = Request(prompt, sampling=Sampling(golden["max_new_tokens"]))
-    sampler = SearchSampler(model, strategy, end_ids=[golden["eos_token_id"]])
-    assert [*prompt, *sampler.sample([request])[0].ids] == golden["runs"][run]["out"][0]
+    assert {"greedy", "contrastive_a0.6_k4"} <= golden["runs"].keys()
+    for run in golden["runs"].values():
+        settings = run["kw"]
+        strategy = Contrastive(settings.get("penalty_alpha", 0.0), settings.get("top_k", 1))
+        sampler = SearchSampler(model, strategy, end_ids=[golden["eos_token_id"]])
+        assert [*prompt, *sampler.sample([request])[0].ids] == run["out"][0]
 
 
 def contrastive_by_hand(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from luciola.rollout.naive import NaiveSampler
 from luciola.rollout.steering import Advantage
 from luciola.rollout.strategies import Settings, filtered
 from luciola.types import Request, Sampling
+from reference_values import Source, sources
 
 
 class Fixed(QHeads):
@@ -30,11 +29,9 @@ class Fixed(QHeads):
         return self.told
 
 
-def test_steered_scores_filtered_by_the_sampler_are_trlx_decoding() -> None:
-    file = Path(__file__).parents[2].parent / "shared/goldens/rl/ilql_decode.json"
-    if not file.exists():
-        pytest.skip("needs the shared reference values")
-    for case in json.loads(file.read_text())["cases"]:
+@pytest.mark.parametrize("read", sources())
+def test_steered_scores_filtered_by_the_sampler_are_trlx_decoding(read: Source) -> None:
+    for case in read("rl/ilql_decode")["cases"]:
         targets = [torch.tensor(case["target_q1"]), torch.tensor(case["target_q2"])]
         value = torch.tensor(case["v"])
         steering = Advantage(Fixed(targets, value), case["beta"])

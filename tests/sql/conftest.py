@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from luciola.sql.schema import Schema, read_schema
+from reference.databases import spider_folder
+from reference_values import BESIDE
 
 SHOP = """
 CREATE TABLE shop (id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT, opened DATE);
@@ -41,13 +42,24 @@ def shop_schema(shop: Path) -> Schema:
     return read_schema(shop)
 
 
+PUBLISHED = BESIDE / "data" / "spider"
+
+
+@pytest.fixture(
+    scope="session",
+    params=["own", *(["spider"] if (PUBLISHED / "validation.jsonl").exists() else [])],
+)
+def spider(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in Spider's layout: of our own questions, and Spider where it lies beside."""
+    if request.param == "spider":
+        return PUBLISHED
+    return spider_folder(tmp_path_factory.mktemp("spider"))
+
+
 @pytest.fixture(scope="session")
-def spider() -> Iterator[Path]:
-    """The folder with Spider's questions and databases, where this machine has them."""
-    folder = Path(__file__).parents[2].parent / "shared" / "data" / "spider"
-    if not (folder / "validation.jsonl").exists():
-        pytest.skip("the Spider data are not beside this checkout")
-    yield folder
+def spider_counts(spider: Path) -> tuple[int, int]:
+    """Questions of the validation part, and those whose query returns no row."""
+    return (1011, 10) if spider == PUBLISHED else (14, 1)
 
 
 def build(path: Path, script: str) -> Path:

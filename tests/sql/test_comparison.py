@@ -1,23 +1,19 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from luciola.sql.comparison import order_matters, same_result
+from reference_values import Source, sources
 
 
-def test_the_verdicts_of_the_official_evaluator() -> None:
-    shared = Path(__file__).parents[2].parent / "shared"
-    cases = shared / "goldens" / "eval" / "result_eq_micro.json"
-    if not cases.exists():
-        pytest.skip("the recorded verdicts are not beside this checkout")
-    for case in json.loads(cases.read_text()):
+@pytest.mark.parametrize("read", sources())
+def test_the_verdicts_of_the_official_evaluator(read: Source) -> None:
+    for case in read("eval/result_eq_micro"):
         assert same_result(case["r1"], case["r2"], case["order_matters"]) == case["equal"], case
 
 

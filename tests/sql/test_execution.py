@@ -89,14 +89,16 @@ def test_nothing_to_judge_is_no_division_by_zero(sandbox: Sandbox) -> None:
     assert evaluate([], sandbox).execution_accuracy == 0.0
 
 
-def test_gold_against_itself_is_right_on_all_of_spiders_validation_part(spider: Path) -> None:
+def test_gold_against_itself_is_right_on_all_of_spiders_validation_part(
+    spider: Path, spider_counts: tuple[int, int]
+) -> None:
     rows = list(map(json.loads, (spider / "validation.jsonl").read_text().splitlines()))
     items = [
         Item(row["query"], f"{row['query']} ", database_of(spider, row["db_id"])) for row in rows
     ]
     with Sandbox() as sandbox:
         report = evaluate(items, sandbox)
-    assert len(items) == 1011
+    assert len(items) == spider_counts[0]
     assert report.execution_accuracy == 1.0
 
 

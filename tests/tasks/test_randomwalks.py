@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from luciola.errors import ConfigError
 from luciola.tasks import randomwalks
+from reference_values import BESIDE, OWN, Source
 
-SHARED = Path(__file__).parents[2].parent / "shared"
+WALKS = BESIDE / "data" / "randomwalks" / "graph_seed1000.json"
 
 
-def shared(name: str) -> Any:
-    file = SHARED / name
-    if not file.exists():
-        pytest.skip(f"needs {name} of the shared reference values")
-    return json.loads(file.read_text(encoding="utf-8"))
+def digest(value: Any) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()
 
 
 def test_the_graph_of_seed_1000_is_the_one_of_the_benchmark() -> None:
-    expected = shared("data/randomwalks/graph_seed1000.json")
+    """By hashes of trlx's own edges and walks, and edge by edge where the graph lies beside."""
+    expected = Source(OWN)("rl/randomwalks")
     graph = randomwalks.graph(1000)
-    assert graph.adjacency.astype(int).tolist() == expected["adjacency"]
-    assert list(graph.walks) == expected["walks"]
-    assert graph.shortest == {"a": 1} | expected["shortest_node_count"]
-    assert randomwalks.prompts() == expected["eval_prompts"]
+    assert digest(graph.adjacency.astype(int).tolist()) == expected["adjacency_sha256"]
+    assert digest(list(graph.walks)) == expected["walks_sha256"]
+    assert randomwalks.prompts() == expected["prompts"]
+    if WALKS.exists():
+        known = json.loads(WALKS.read_text(encoding="utf-8"))
+        assert graph.adjacency.astype(int).tolist() == known["adjacency"]
+        assert list(graph.walks) == known["walks"]
+        assert graph.shortest == {"a": 1} | known["shortest_node_count"]
+        assert randomwalks.prompts() == known["eval_prompts"]
 
 
 def test_lengths_and_optimality_are_those_of_the_benchmark() -> None:
-    golden = shared("goldens/rl/randomwalks_metric.json")
-    probe, first = golden["metric_probe"], golden["first_walks"]
-    assert randomwalks.lengths(probe["samples"]) == probe["lengths"]
-    assert randomwalks.optimality(probe["samples"]) == pytest.approx(probe["optimality"], abs=1e-6)
-    assert randomwalks.lengths(first["walks"]) == first["walk_lengths"]
-    assert randomwalks.optimality(first["walks"]) == pytest.approx(
-        first["walk_optimality"], abs=1e-6
-    )
+    known = [Source(OWN)("rl/randomwalks")]
+    if (BESIDE / "goldens").exists():
+        beside = Source(BESIDE / "goldens")("rl/randomwalks_metric")
+        first = beside["first_walks"]
+        known += [beside["metric_probe"], {
+            "samples": first["walks"], "lengths": first["walk_lengths"],
+            "optimality": first["walk_optimality"],
+        }]  # fmt: skip
+    for case in known:
+        assert randomwalks.lengths(case["samples"]) == case["lengths"]
+        found = randomwalks.optimality(case["samples"])
+        assert found == pytest.approx(case["optimality"], abs=1e-6)
 
 
 def test_a_walk_is_worth_its_length_against_the_shortest() -> None:

@@ -1,8 +1,7 @@
-"""The databases and records of the published prompts, where this machine has them."""
+"""What DAIL-SQL itself computed, and the databases that it computed it from."""
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -12,29 +11,35 @@ from typing import Any
 
 import pytest
 
-GOLDENS = Path(__file__).parents[4] / "shared" / "goldens" / "dail"
+from reference import databases
+from reference_values import Source, sources
+
 Golden = Callable[[str], Any]
 
 
-@pytest.fixture(scope="session")
-def golden() -> Golden:
-    """Reads a record by its file name; the test is skipped where there are none."""
-
-    def read(name: str) -> Any:
-        path = GOLDENS / name
-        if not path.is_file():
-            pytest.skip(f"needs the recorded prompts: {name}")
-        return json.loads(path.read_text(encoding="utf-8"))
-
-    return read
+@pytest.fixture(scope="session", params=sources())
+def source(request: pytest.FixtureRequest) -> Source:
+    """The folder that is compared with."""
+    return request.param  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="session")
-def recorded_databases(golden: Golden, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty SQLite file per recorded schema: FOLDER/ID/ID.sqlite."""
+def golden(source: Source) -> Golden:
+    """Reads a record of DAIL-SQL by its name."""
+    return lambda name: source(f"dail/{name}")
+
+
+@pytest.fixture(scope="session")
+def recorded_databases(
+    source: Source, golden: Golden, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder with a SQLite file per recorded schema: FOLDER/ID/ID.sqlite; our own have rows."""
     folder = tmp_path_factory.mktemp("recorded")
-    for db_id, texts in golden("ddl.json").items():
-        make_database(folder / db_id / f"{db_id}.sqlite", texts)
+    for db_id, texts in golden("ddl").items():
+        if source.is_own:
+            databases.make_database(folder, db_id)
+        else:
+            make_database(folder / db_id / f"{db_id}.sqlite", texts)
     return folder
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from luciola.sql.dail.cells import DatabaseCells
 from luciola.sql.dail.linking import LinkedSchema, Links, link, mask
 from luciola.sql.dail.stop_words import STOP_WORDS
 
@@ -32,18 +34,28 @@ def keyed(found: Mapping[tuple[int, int], str]) -> dict[str, str]:
     return {f"{position},{index}": kind for (position, index), kind in found.items()}
 
 
-def test_recorded_links_and_masks(golden: Callable[[str], Any]) -> None:
-    record = golden("linking.json")
-    assert len(record["rows"]) == 186
+def test_recorded_links_and_masks(golden: Callable[[str], Any], recorded_databases: Path) -> None:
+    record, entries = golden("linking"), {e["db_id"]: e for e in golden("tables_3dbs")}
+    cells = {
+        db_id: DatabaseCells(recorded_databases / db_id / f"{db_id}.sqlite", columns_of(entry))
+        for db_id, entry in entries.items()
+    }
+    assert len(record["rows"]) > 10
     for row in record["rows"]:
-        links = link(row["question_lemmas"], linked_schema(record["schemas"][row["db_id"]]))
+        schema = linked_schema(record["schemas"][row["db_id"]])
+        links = link(row["question_lemmas"], schema, cells[row["db_id"]])
         assert keyed(links.columns) == row["sc_link"]["q_col_match"]
         assert keyed(links.tables) == row["sc_link"]["q_tab_match"]
-        assert keyed(links.cells) == row["cv_link"]["cell_match"] == {}
+        assert keyed(links.cells) == row["cv_link"]["cell_match"]
         assert keyed(links.numbers) == row["cv_link"]["num_date_match"]
         words = row["question_for_copying"]
         assert mask(words, links) == row["masked_question"]
         assert mask(words, links, name="_", value="_") == row["question_pattern"]
+
+
+def columns_of(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    names = entry["table_names_original"]
+    return [(names[t] if t >= 0 else "", c) for t, c in entry["column_names_original"]]
 
 
 def linked_schema(schema: dict[str, Any]) -> LinkedSchema:

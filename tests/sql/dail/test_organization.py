@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,16 +10,8 @@ from luciola.errors import ConfigError
 from luciola.sql.dail.facts import SchemaFacts, TableFacts, read_facts
 from luciola.sql.dail.organization import Budget, Example, few_shot, organization
 from luciola.sql.dail.representation import representation
+from reference_values import Source
 
-RECORDED = [
-    "BASELINE_3-SHOT_EUCDISMASKPRESKLSIMTHR_BASELINEQA",
-    "NUMBERSIGN_2-SHOT_EUCDISQUESTIONMASK_COMPLETE",
-    "SQL_1-SHOT_EUCDISMASKPRESKLSIMTHR_COMPLETE",
-    "SQL_1-SHOT_EUCDISMASKPRESKLSIMTHR_ONLYSQL",
-    "SQL_1-SHOT_EUCDISMASKPRESKLSIMTHR_QA",
-    "SQL_3-SHOT_EUCDISMASKPRESKLSIMTHR_ONLYSQL",
-    "SQL_3-SHOT_EUCDISMASKPRESKLSIMTHR_QA",
-]
 EXAMPLES = [
     Example("shop", "How many?", "SELECT count(*)  FROM shop"),
     Example("shop", "Which city has the most shops of them all?", "SELECT city FROM shop"),
@@ -39,23 +29,22 @@ def prompt_of(way: str, shots: int, budget: Budget | None = None) -> str:
     return found.text
 
 
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded_prompts_are_equal_to_the_byte(
-    name: str, golden: Callable[[str], Any], recorded_databases: Path
-) -> None:
-    record = golden(f"few_shot_{name}.json")
-    way, chosen = organization(record["example_type"]), representation(record["repr"])
-
+def test_recorded_prompts_are_equal_to_the_byte(source: Source, recorded_databases: Path) -> None:
     def read(db_id: str) -> SchemaFacts:
         return read_facts(recorded_databases / db_id / f"{db_id}.sqlite")
 
-    for item in record["items"]:
-        examples = [Example(**example) for example in item["examples"]]
-        made = few_shot(
-            chosen, way, item["question"], read, item["db_id"], examples, shots=record["k"]
-        )
-        assert made.text == item["prompt"]
-        assert len(made.examples) == item["n_examples"]
+    files = sorted(path.stem for path in (source.folder / "dail").glob("few_shot_*.json"))
+    assert len(files) == 7
+    for file in files:
+        record = source(f"dail/{file}")
+        way, chosen = organization(record["example_type"]), representation(record["repr"])
+        for item in record["items"]:
+            examples = [Example(**example) for example in item["examples"]]
+            made = few_shot(
+                chosen, way, item["question"], read, item["db_id"], examples, shots=record["k"]
+            )
+            assert made.text == item["prompt"], file
+            assert len(made.examples) == item["n_examples"]
 
 
 def test_without_examples_there_is_no_prefix() -> None:

@@ -11,7 +11,7 @@ from luciola.sql.dail.reply import continuation, original_line, sql_line
 
 
 def test_recorded_lines_of_the_original(golden: Callable[[str], Any]) -> None:
-    for record in golden("postprocess_n1.json"):
+    for record in golden("postprocess_n1"):
         assert original_line(record["raw"]) == record["written_line"]
 
 

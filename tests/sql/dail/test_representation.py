@@ -30,16 +30,16 @@ def test_recorded_prompts_are_equal_to_the_byte(
     name: str, golden: Callable[[str], Any], recorded_databases: Path
 ) -> None:
     chosen = representation(name)
-    questions = golden("questions.json")
-    recorded = golden(f"zero_shot_{name}.json")["prompts"]
-    assert len(questions) == len(recorded) == 42
+    questions = golden("questions")
+    recorded = golden(f"zero_shot_{name}")["prompts"]
+    assert len(questions) == len(recorded) >= 3
     for row, expected in zip(questions, recorded, strict=True):
         path = recorded_databases / row["db_id"] / f"{row['db_id']}.sqlite"
         assert chosen.prompt(read_facts(path), row["question"]) == expected
 
 
 def test_facts_equal_those_recorded(golden: Callable[[str], Any], recorded_databases: Path) -> None:
-    for db_id, recorded in golden("schema_facts.json").items():
+    for db_id, recorded in golden("schema_facts").items():
         facts = read_facts(recorded_databases / db_id / f"{db_id}.sqlite")
         keys = [key for table in recorded["tables"] for key in table["foreign_key"]]
         assert [table.name for table in facts.tables] == [t["name"] for t in recorded["tables"]]
@@ -57,7 +57,7 @@ def test_facts_equal_those_recorded(golden: Callable[[str], Any], recorded_datab
 def test_tables_are_shown_as_they_were_created(
     golden: Callable[[str], Any], recorded_databases: Path
 ) -> None:
-    for db_id, recorded in golden("ddl.json").items():
+    for db_id, recorded in golden("ddl").items():
         facts = read_facts(recorded_databases / db_id / f"{db_id}.sqlite")
         assert "\n\n".join(table.create for table in facts.tables) == recorded
 

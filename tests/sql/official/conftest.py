@@ -44,15 +44,6 @@ def parsed(schema: Schema) -> Callable[[str], Query]:
     return lambda sql: parse(tokenize(sql), schema)
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of reference cases beside the checkout."""
-    folder = Path(__file__).parents[4] / "shared"
-    if not (folder / "goldens" / "eval").is_dir():
-        pytest.skip("the reference cases are not beside this checkout")
-    return folder
-
-
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
     """A folder of databases with zoo/zoo.sqlite, and tables.json beside it."""

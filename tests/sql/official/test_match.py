@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +15,7 @@ from luciola.sql.official.problem import Problem
 from luciola.sql.official.query import EMPTY, Query
 from luciola.sql.official.schema import Schema, equal_columns, from_entry, read_tables
 from luciola.sql.official.tokens import tokenize
+from reference_values import Source, sources
 
 Parse = Callable[[str], Query]
 JOIN = "FROM keeper AS T1 JOIN animal AS T2 ON T1.id = T2.keeper_id"
@@ -192,10 +191,10 @@ def test_hardness_counts_clauses_nested_queries_and_the_rest(
     assert hardness(parsed(sql)) == level
 
 
-def test_every_recorded_verdict_of_exact_match_is_ours(shared: Path) -> None:
-    tables = read_tables(shared / "goldens" / "dail" / "tables_3dbs.json")
-    cases = json.loads((shared / "goldens" / "eval" / "em_micro.json").read_text())
-    for case in cases:
+@pytest.mark.parametrize("read", sources())
+def test_every_recorded_verdict_of_exact_match_is_ours(read: Source) -> None:
+    tables = read_tables(read.path("dail/tables_3dbs"))
+    for case in read("eval/em_micro"):
         schema = from_entry(tables[case["db"]])
         gold = parse(tokenize(case["gold"]), schema)
         predicted, problem = EMPTY, None
@@ -210,7 +209,7 @@ def test_every_recorded_verdict_of_exact_match_is_ours(shared: Path) -> None:
         assert verdict == expected, case["pred"]
 
 
-def test_every_recorded_verdict_on_result_tables_is_ours(shared: Path) -> None:
-    cases = json.loads((shared / "goldens" / "eval" / "result_eq_micro.json").read_text())
-    for case in cases:
+@pytest.mark.parametrize("read", sources())
+def test_every_recorded_verdict_on_result_tables_is_ours(read: Source) -> None:
+    for case in read("eval/result_eq_micro"):
         assert same_result(case["r1"], case["r2"], case["order_matters"]) == case["equal"], case
