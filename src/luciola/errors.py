@@ -4,6 +4,7 @@
     ├── ConfigError            a recipe, a setting or a flag (exit status 2)
     ├── DataError              a data file; names the file and the line
     ├── TemplateError          a chat template that cannot render a conversation as asked
+    │   └── RewrittenTurnError it renders an answer differently once more turns follow
     ├── ModelError             a model or adapter that cannot be found or loaded
     ├── MissingExtraError      an optional package that is not installed
     ├── TrainingError          a run that cannot go on (NaN loss, packing that leaks)
@@ -76,6 +77,10 @@ class DataError(LuciolaError):
 
 class TemplateError(LuciolaError):
     """A chat template that is missing, or cannot be trained on as asked."""
+
+
+class RewrittenTurnError(TemplateError):
+    """A chat template that renders an answer differently once more turns follow."""
 
 
 class ModelError(LuciolaError):

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from luciola.conversation.answers import AnswerRenderer, Lengths
 from luciola.conversation.render import Renderer
-from luciola.types import Conversation, Message
+from luciola.data.dialogues import Dialogue, DialogueRenderer, read_dialogue
+from luciola.errors import TemplateError
+from luciola.types import Conversation, Message, Origin
 from support import build_tokenizer
+from thinking_template import THINKING_TEMPLATE
 
-THOUGHTS_OF_THE_LAST_ANSWER = """
-{%- set found = namespace(last=-1) -%}
-{%- for m in messages -%}
-{%- if m.role == 'user' -%}{%- set found.last = loop.index0 -%}{%- endif -%}
-{%- endfor -%}
-{%- for m in messages -%}
-{%- set said = m.content.split('</think>')[-1].lstrip('\\n') -%}
-{%- set thought = m.content.split('</think>')[0].split('<think>')[-1] if '</think>' in m.content
-   else '' -%}
-{%- if m.role != 'assistant' -%}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}
-{%- elif loop.index0 > found.last and (loop.last or thought) -%}
-{{ '<|im_start|>assistant\\n<think>\\n' + thought.strip('\\n') + '\\n</think>\\n\\n' + said
-   + '<|im_end|>\\n' }}
-{%- else -%}{{ '<|im_start|>assistant\\n' + said + '<|im_end|>\\n' }}
-{%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}
-"""
-"""What Qwen3's template does: thoughts stay only behind the last question, where the last answer
-has a block of thoughts even if it is empty."""
 TALK = (
     Message("user", "one"),
     Message("assistant", "<think>\nhm\n</think>\n\nfirst"),
@@ -41,7 +25,7 @@ TALK = (
 @pytest.fixture
 def renderer() -> Renderer:
     tokenizer = build_tokenizer()
-    tokenizer.chat_template = THOUGHTS_OF_THE_LAST_ANSWER
+    tokenizer.chat_template = THINKING_TEMPLATE
     return Renderer(tokenizer)
 
 
@@ -77,3 +61,53 @@ def test_a_template_that_keeps_its_turns_gives_one_example() -> None:
     renderer = Renderer(build_tokenizer())
     (one,) = renderer.render_all(Conversation(TALK))
     assert list(one.ids) == list(renderer.render(Conversation(TALK)).ids)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        TALK[:5],
+        TALK[:3],
+        (*TALK[:1], Message("assistant", "look"), Message("tool", "a"), Message("tool", "b")),
+        (*TALK[:1], Message("assistant", "<think>\nx\n</think>\n\nlook"), Message("tool", "a")),
+    ],
+)
+def test_answers_to_compare_stand_behind_the_prompt_of_inference(
+    prompt: tuple[Message, ...], closed: bool, renderer: Renderer
+) -> None:
+    """What preference methods and reward models read; earlier thoughts are gone in both."""
+    answers = ("<think>\nwell\n</think>\n\ngood", "bad")
+    render = AnswerRenderer(renderer, Lengths(999, 500), closed=closed)
+    expected = renderer.prompt_ids(prompt)
+    for tokens, said in zip(render(prompt, answers), ("well", "bad"), strict=True):
+        assert list(tokens.ids[: tokens.prefix]) == expected
+        assert tokens.trained[len(expected) :].all()
+        assert not tokens.trained[: len(expected)].any()
+        answer = renderer.tokenizer.decode(tokens.ids[tokens.prefix :])
+        assert answer.startswith("<think>")
+        assert said in answer
+
+
+def test_a_logged_dialogue_that_the_template_rewrites_is_refused_with_a_way_out(
+    renderer: Renderer,
+) -> None:
+    """It has one reward for all of its answers, so it cannot become several examples."""
+    render = DialogueRenderer(renderer, 999, "right")
+    with pytest.raises(TemplateError, match="renders turn 2 differently") as caught:
+        render(Dialogue((), TALK, 1.0, Origin("d.jsonl", 3)))
+    assert "log each answer as a row of its own" in str(caught.value.remedy)
+    assert "d.jsonl:3" in caught.value.message or "line 3" in caught.value.message
+
+
+def test_one_logged_answer_behind_earlier_turns_is_its_only_action(renderer: Renderer) -> None:
+    row = {
+        "prompt": [{"role": turn.role, "content": turn.content} for turn in TALK[:5]],
+        "output": TALK[5].content,
+        "reward": 1.0,
+    }
+    tokens = DialogueRenderer(renderer, 999, "right")(read_dialogue(row, Origin()))
+    expected = renderer.prompt_ids(TALK[:5])
+    assert list(tokens.ids[: len(expected)]) == expected
+    assert not tokens.trained[: len(expected)].any()
+    assert tokens.trained[len(expected) :].all()

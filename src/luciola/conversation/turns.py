@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from luciola.conversation.template import NOWHERE, ChatTemplate
-from luciola.errors import DataError, TemplateError
+from luciola.errors import DataError, RewrittenTurnError, TemplateError
 from luciola.types import Conversation, Message, Origin
 
 KEEP_PREFIXES = (
@@ -164,7 +164,7 @@ def _rewritten(
 ) -> TemplateError:
     where = f"{origin}: " if origin.path else ""
     if after.startswith(before):
-        return TemplateError(
+        return RewrittenTurnError(
             f"{where}{template.name} renders turn {index + 1} differently once more turns follow "
             "(it does not keep prefixes), so it cannot be trained as the model will see it",
             remedy=KEEP_PREFIXES,

@@ -1,15 +1,16 @@
 """Logged answers with rewards: what ILQL learns from, as rows and as tokens.
 
-A row is a prompt with an output, a dialogue of prompts and outputs in turn, a conversation, or a
-text alone, each with one reward. The outputs (of a conversation the assistant's turns) are the
-actions; what is trained in `Tokens` are they. Left out: rewards per token, and several per row.
+A row is a prompt (text, or turns) with an output, a dialogue of prompts and outputs in turn, a
+conversation, or a text alone, each with one reward. The outputs (of a conversation the assistant's
+turns) are the actions; what is trained in `Tokens` are they. Left out: rewards per token, and
+several per row.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from luciola.conversation.encoding import Encoder
 from luciola.conversation.render import Renderer
 from luciola.data.readers.messages import parse_messages
 from luciola.data.readers.record import Record, is_objects, keys, kind
-from luciola.errors import DataError
+from luciola.errors import DataError, RewrittenTurnError
 from luciola.types import Conversation, Message, Origin, Tokens
 
 Side = Literal["right", "left"]
@@ -30,6 +31,11 @@ FORMS = (
     '{"prompt": …, "output": …, "reward": 1.0}, {"samples": [prompt, output, …], "reward": 1.0}, '
     '{"messages": […], "reward": 1.0} or {"text": …, "reward": 1.0}'
 )
+WHOLE = (
+    "Name a template that leaves earlier turns as they are with template=FILE.jinja, or log each "
+    'answer as a row of its own, with its own reward: {"prompt": [turns], "output": …}.'
+)
+"""What to do about a dialogue whose answers cannot all be shown as the model sees them."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,9 @@ def _with_prompt(record: Record, reward: float) -> Dialogue:
     prompt = record.values["prompt"]
     if isinstance(prompt, str):
         return Dialogue((record.checked(prompt, "'prompt'"), output), (), reward, record.origin)
-    turns = (*_messages(record, "prompt"), Message("assistant", output))
+    history = _messages(record, "prompt")
+    given = (replace(m, trained=False) if m.role == "assistant" else m for m in history)
+    turns = (*given, Message("assistant", output))
     return Dialogue((), turns, reward, record.origin)
 
 
@@ -163,12 +171,18 @@ class DialogueRenderer:
     def whole(self, dialogue: Dialogue) -> Tokens:
         """All of its tokens; the last output ends with the end token."""
         if dialogue.messages:
-            return self.renderer.render(Conversation(dialogue.messages, dialogue.origin))
+            return self._conversation(Conversation(dialogue.messages, dialogue.origin))
         pieces = self._pieces(dialogue.phrases)
         pieces[-1] = self._encoder.closing(pieces[-1])
         trained = [np.full(len(piece), i % 2 == 1) for i, piece in enumerate(pieces)]
         ids = [token for piece in pieces for token in piece]
         return Tokens(np.array(ids, np.int32), np.concatenate(trained), dialogue.origin)
+
+    def _conversation(self, conversation: Conversation) -> Tokens:
+        try:
+            return self.renderer.render(conversation)
+        except RewrittenTurnError as error:  # one reward for all answers: no splitting
+            raise RewrittenTurnError(error.message, remedy=WHOLE) from None
 
     def _pieces(self, phrases: Sequence[str]) -> list[list[int]]:
         """Each phrase's ids; a text alone comes after the begin token."""
