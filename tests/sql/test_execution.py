@@ -8,7 +8,8 @@ import pytest
 
 from luciola.errors import SqlForbiddenError, SqlInvalidError
 from luciola.sql.database.sandbox import Sandbox
-from luciola.sql.execution import Item, evaluate, judge, prepared
+from luciola.sql.execution import Item, evaluate, judge
+from luciola.sql.rules import prepared, spider
 
 NAMES = "SELECT name, city FROM shop"
 
@@ -43,7 +44,7 @@ def test_an_answer_is_right_if_its_result_is(
 def test_distinct_counts_when_asked_for(shop: Path, sandbox: Sandbox) -> None:
     pair = ("SELECT DISTINCT city FROM shop", "SELECT city FROM shop", shop, sandbox)
     assert judge(*pair).correct
-    assert not judge(*pair, keep_distinct=True).correct
+    assert not judge(*pair, rule=spider(keep_distinct=True)).correct
 
 
 def test_only_the_word_distinct_is_dropped() -> None:

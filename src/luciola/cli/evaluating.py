@@ -13,7 +13,6 @@ from luciola.cli.flags import (
     AllowTablesOnly,
     Device,
     Overwrite,
-    Timeout,
     TrustRemoteCode,
     allowed,
 )
@@ -35,7 +34,10 @@ def evaluate(
         str, typer.Option("--predictions", help="Judge this file instead: one SQL a line.")
     ] = "",
     out: Annotated[str, typer.Option("--out", help="Write every answer here, as JSONL.")] = "",
-    timeout: Timeout = 5.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=0.01, help="Seconds for one query: 5, or 30 for BIRD."),
+    ] = None,
     device: Device = "auto",
     trust_remote_code: TrustRemoteCode = False,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Only the first so many pairs.")] = 0,
@@ -47,8 +49,17 @@ def evaluate(
     ] = "",
     tables: Annotated[str, typer.Option("--tables", help="With --gold: tables.json.")] = "",
     metrics: Annotated[
-        str, typer.Option("--metrics", help="With --gold: some of em, ex, ts.")
-    ] = "em,ex",
+        str,
+        typer.Option(
+            "--metrics", help="With --gold: some of em, ex, ts; default em,ex, for BIRD ex."
+        ),
+    ] = "",
+    bird: Annotated[
+        bool | None,
+        typer.Option(
+            "--bird/--no-bird", help="Judge by BIRD's rule or by Spider's; else as the data set is."
+        ),
+    ] = None,
     official: Annotated[
         bool, typer.Option("--official", help="With --gold: the official evaluator's oddities too.")
     ] = False,
@@ -74,6 +85,7 @@ def evaluate(
     """Execution accuracy of a model, or of a file of SQL, on pairs of question and SQL.
 
     With --gold: Spider's metrics (exact match, execution, test suite) of a file of predictions.
+    BIRD's questions are judged by BIRD's rule.
     """
     if gold:
         from luciola.cli.judging import judge_files
@@ -98,6 +110,7 @@ def evaluate(
                 plug_value=plug_value,
                 timeout=timeout,
                 out=report,
+                bird=bird,
             ),
             err=bool(report and report.is_stdout),
         )
@@ -131,6 +144,7 @@ def evaluate(
             json_file=json_output,
             report_file=page,
             allowed=only,
+            bird=bird,
         )
     else:
         check_model(model)
@@ -146,6 +160,7 @@ def evaluate(
             json_file=json_output,
             report_file=page,
             allowed=only,
+            bird=bird,
         )
     typer.echo(said, err=on_stderr)
 

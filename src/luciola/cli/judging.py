@@ -1,4 +1,4 @@
-"""`luciola sql eval --gold`: gold queries and predictions, judged by Spider's metrics."""
+"""`luciola sql eval --gold`: gold queries and predictions, judged as Spider or BIRD does."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def judge_files(
     official: bool,
     keep_distinct: bool,
     plug_value: bool,
-    timeout: float,
+    timeout: float | None,
     out: Output | None,
+    bird: bool | None = None,
 ) -> str:
     """Judge the predictions and say what came of it; `out` takes the JSON report.
 
-    `gold` is a file, or a data set's split, which has databases and tables of its own.
+    `gold` is a file, or a data set's split, which has databases and tables of its own. What is
+    None or "" is as the benchmark has it, and `bird` as the gold queries are.
 
     Raises: ConfigError where the flags do not go together; DataError for the files.
     """
@@ -40,21 +42,29 @@ def judge_files(
     from luciola.sql.official.files import Gold, paired, read_examples
     from luciola.sql.official.report import report, table
     from luciola.sql.official.schema import read_tables
+    from luciola.sql.rules import BIRD, SPIDER
 
+    by_bird = judged_by_bird(gold, bird)
+    chosen = metrics or ("ex" if by_bird and not tables else "em,ex")
     rows: list[Gold] = []
     if is_dataset(gold):
         opened = open_dataset(gold, needs_query=True)
         rows = [Gold(q.query.strip(), q.db_id, q.difficulty.strip()) for q in opened.questions]
         if not databases:
             databases, tables = str(opened.place()), tables or str(opened.tables or "")
+    given = {"--official": official, "--keep-distinct": keep_distinct, "--plug-value": plug_value}
+    rule = BIRD if by_bird else SPIDER
     options = Options(
-        metrics=_metrics(metrics),
+        metrics=_metrics(chosen),
+        bird=by_bird,
         official=official,
         keep_distinct=keep_distinct,
         plug_value=plug_value,
-        timeout_s=timeout,
+        timeout_s=timeout or rule.timeout_s,
         workers=min(8, max(2, os.cpu_count() or 1)),
     )
+    if by_bird:
+        _check_bird([name for name, value in given.items() if value], options.metrics)
     _check(predictions, databases, tables, options.metrics)
     answers = Path(predictions)
     examples = paired(rows, answers, gold) if rows else read_examples(Path(gold), answers)
@@ -69,6 +79,24 @@ def judge_files(
         whole = report(judged, options)
         out.write(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     return "\n".join([table(judged, options), *_suites(examples, Path(databases), options.metrics)])
+
+
+def judged_by_bird(place: str, wanted: bool | None) -> bool:
+    """Whether BIRD's rule judges: as it is wanted, and else as the rows of `place` are."""
+    from luciola.sql.datasets.dataset import is_bird
+
+    return is_bird(place) if wanted is None else wanted
+
+
+def _check_bird(flags: Sequence[str], metrics: Sequence[str]) -> None:
+    """Raises: ConfigError for what only Spider's evaluator knows."""
+    named = [*flags, *(["--metrics ts"] if "ts" in metrics else [])]
+    if named:
+        raise ConfigError(
+            f"{' and '.join(named)} {'belong' if len(named) > 1 else 'belongs'} to Spider's "
+            "evaluator, and these predictions are judged by BIRD's rule",
+            remedy="Leave that out, or judge by Spider's rule with --no-bird.",
+        )
 
 
 def _metrics(names: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from luciola.specialist.pairs import Pair
     from luciola.sql.database.allowed import Allowed
     from luciola.sql.execution import Report, Verdict
+    from luciola.sql.rules import Rule
 
 FAILURES_SHOWN = 5
 
@@ -30,13 +31,14 @@ def score_model(
     model: str,
     *,
     out: Output | None,
-    timeout: float,
+    timeout: float | None,
     device: str,
     limit: int,
     trust_remote_code: bool = False,
     json_file: Output | None = None,
     report_file: Output | None = None,
     allowed: Allowed | None = None,
+    bird: bool | None = None,
 ) -> str:
     """Let a model answer, judge it, and say what came of it.
 
@@ -47,6 +49,7 @@ def score_model(
     from luciola.sql.asking.cache import AnswerCache
 
     chosen, databases = _read(database, pairs, limit)
+    rule = _rule(pairs, bird)
     writer = Writer(model, device=device, progress=_progress, trust_remote_code=trust_remote_code)
     place = _answers_place(out, database, pairs, model)
     cache = AnswerCache(place)
@@ -56,9 +59,10 @@ def score_model(
             chosen,
             databases,
             workers=_workers(),
-            timeout_s=timeout,
+            timeout_s=timeout or rule.timeout_s,
             cache=cache,
             allowed=allowed,
+            rule=rule,
         )
     verdicts = evaluation.report.verdicts
     if out:
@@ -72,7 +76,7 @@ def score_model(
     speed = f"answered in {evaluation.answer_s:.1f} s"
     if evaluation.kept:
         speed += f", {evaluation.kept:,} of {len(chosen):,} kept from an earlier start"
-    lines = [summary(evaluation.report), speed]
+    lines = [summary(evaluation.report), *_benchmark(chosen, verdicts, rule), speed]
     if evaluation.cut:
         most, count = writer.sampling.max_new_tokens, len(chosen)
         lines.append(f"cut off after {most} tokens: {evaluation.cut:,} of {count:,} answers")
@@ -84,12 +88,13 @@ def score_file(
     pairs: str,
     predictions: str,
     *,
-    timeout: float,
+    timeout: float | None,
     limit: int,
     out: Output | None = None,
     json_file: Output | None = None,
     report_file: Output | None = None,
     allowed: Allowed | None = None,
+    bird: bool | None = None,
 ) -> str:
     """Judge one SQL a line, in the order of the pairs.
 
@@ -99,6 +104,7 @@ def score_file(
     from luciola.sql.official.files import read_predictions
 
     chosen, databases = _read(database, pairs, limit)
+    rule = _rule(pairs, bird)
     answers = read_predictions(Path(predictions), len(chosen), "pairs", first=limit)
     places = [databases.of(pair) for pair in chosen]
     found = judge_predictions(
@@ -106,14 +112,36 @@ def score_file(
         answers,
         places,
         workers=_workers(),
-        timeout_s=timeout,
+        timeout_s=timeout or rule.timeout_s,
         allowed=allowed_for(databases, allowed),
+        rule=rule,
     )
     if out:
         out.write(prediction_rows(chosen, answers, found))
     _write_reports(json_file, report_file, chosen, answers, found.verdicts, databases, predictions)
     _check_judged(found)
-    return summary(found)
+    return "\n".join([summary(found), *_benchmark(chosen, found.verdicts, rule)])
+
+
+def _rule(pairs: str, bird: bool | None) -> Rule:
+    from luciola.cli.judging import judged_by_bird
+    from luciola.sql.rules import BIRD, SPIDER
+
+    return BIRD if judged_by_bird(pairs, bird) else SPIDER
+
+
+def _benchmark(pairs: Sequence[Pair], verdicts: Sequence[Verdict], rule: Rule) -> Iterator[str]:
+    """The data set's own difficulties, and the rule where it is not Spider's."""
+    from luciola.sql.official.report import sorted_difficulties
+
+    for level in sorted_difficulties(pair.difficulty for pair in pairs):
+        found = [v for p, v in zip(pairs, verdicts, strict=True) if p.difficulty == level]
+        judged = [verdict for verdict in found if verdict.gold_error is None]
+        right = sum(verdict.correct for verdict in judged)
+        share = f"{right / len(judged):.1%} " if judged else ""
+        yield f"  {level}: {share}({right} of {len(judged)})"
+    if rule.name != "Spider":
+        yield f"judged by {rule.name}'s rule: the sets of rows are equal, columns in their order"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.datasets.dataset import database_folder
 from luciola.sql.execution import Item, Report, Verdict, evaluate
 from luciola.sql.place import database_of
+from luciola.sql.rules import SPIDER, Rule
 
 if TYPE_CHECKING:
     from luciola.specialist.asking import Writer
@@ -99,6 +100,7 @@ def evaluate_model(
     note: Callable[[str], None] | None = None,
     cache: AnswerCache | None = None,
     allowed: Allowed | None = None,
+    rule: Rule = SPIDER,
 ) -> Evaluation:
     """Let a model answer all pairs and judge its SQL by what it returns.
 
@@ -140,6 +142,7 @@ def evaluate_model(
         timeout_s=timeout_s,
         failures=[failures[index] for index in order],
         allowed=allowed,
+        rule=rule,
     )
     verdicts = dict(zip(order, judged.verdicts, strict=True))
     for index, place in enumerate(places):
@@ -186,6 +189,7 @@ def judge_predictions(
     timeout_s: float = 5.0,
     failures: Sequence[str] = (),
     allowed: Allowed | None = None,
+    rule: Rule = SPIDER,
 ) -> Report:
     """Execution accuracy of SQL that was written elsewhere.
 
@@ -200,7 +204,7 @@ def judge_predictions(
         )
     ]
     with Sandbox(timeout_s=timeout_s, workers=workers, allowed=allowed) as sandbox:
-        return evaluate(items, sandbox)
+        return evaluate(items, sandbox, rule=rule)
 
 
 def write_predictions(

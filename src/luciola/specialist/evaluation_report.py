@@ -23,6 +23,7 @@ from luciola.sql.official.hardness import LEVELS, hardness
 from luciola.sql.official.lenient import tokenize_leniently
 from luciola.sql.official.problem import Problem
 from luciola.sql.official.query import Query
+from luciola.sql.official.report import BIRD_LEVELS
 from luciola.sql.official.schema import Schema, from_sqlite
 from luciola.sql.official.tokens import tokenize
 
@@ -37,7 +38,8 @@ class Judged:
 
     Args:
         number: of the pair, from 1.
-        level: easy, medium, hard, extra or unknown.
+        level: the data set's own word for its difficulty; else easy, medium, hard, extra or
+            unknown.
         database: the pair's db_id, or the database's own name.
     """
 
@@ -60,7 +62,12 @@ def judged_pairs(
     each = enumerate(zip(pairs, predictions, verdicts, places, strict=True), 1)
     return [
         Judged(
-            number, pair, sql, verdict, level(place, pair.query), pair.database or Path(place).name
+            number,
+            pair,
+            sql,
+            verdict,
+            pair.difficulty or level(place, pair.query),
+            pair.database or Path(place).name,
         )
         for number, (pair, sql, verdict, place) in each
     ]
@@ -114,7 +121,10 @@ def page(judged: Sequence[Judged], *, model: str, database: str) -> str:
 
 def by_level(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
     """The answers by hardness, the easiest first."""
-    groups = {level: [one for one in judged if one.level == level] for level in (*LEVELS, UNKNOWN)}
+    known = [*LEVELS, *BIRD_LEVELS]
+    own = dict.fromkeys(one.level for one in judged if one.level not in (*known, UNKNOWN))
+    levels = (*known, *own, UNKNOWN)
+    groups = {level: [one for one in judged if one.level == level] for level in levels}
     return {level: group for level, group in groups.items() if group}
 
 

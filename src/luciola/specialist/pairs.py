@@ -18,12 +18,18 @@ NOWHERE = Origin()
 
 @dataclass(frozen=True)
 class Pair:
-    """A question and its SQL; `database` names one of several databases, "" where there is one."""
+    """A question and its SQL.
+
+    Args:
+        database: the name of one of several databases; "" where there is one.
+        difficulty: the data set's own word, such as BIRD's; "" where it has none.
+    """
 
     question: str
     query: str
     database: str = ""
     origin: Origin = NOWHERE
+    difficulty: str = ""
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
@@ -35,7 +41,13 @@ def read_pairs(path: str | Path) -> list[Pair]:
     Raises: DataError naming file and line of a row that lacks one of them, or if there are none.
     """
     pairs = [
-        Pair(asked.question.strip(), asked.query.strip(), asked.db_id.strip(), asked.origin)
+        Pair(
+            asked.question.strip(),
+            asked.query.strip(),
+            asked.db_id.strip(),
+            asked.origin,
+            asked.difficulty.strip(),
+        )
         for asked in _questions(str(path))
     ]
     if not pairs:

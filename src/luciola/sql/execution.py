@@ -1,7 +1,6 @@
 """Execution accuracy: an answer is right if its result equals the result of the gold query.
 
-The rule is that of Spider's official evaluator (see `comparison`), with its preparation of both
-queries: `> =` is joined, DISTINCT is dropped unless asked otherwise, YEAR(CURDATE()) becomes 2020.
+The rule is that of Spider's official evaluator, or BIRD's (see `rules`).
 Dropping is done on pieces of our own lexer instead of sqlparse's tokens: the text is the same for
 all 4,742 different gold queries of Spider's training and validation parts.
 
@@ -13,8 +12,7 @@ official script that breaks column names, and plugging in gold literals.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +21,7 @@ from luciola.errors import DatabaseError, LuciolaError, SqlError, SqlInvalidErro
 from luciola.sql.comparison import order_matters, same_result
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.failures import failure_of
-from luciola.sql.lexer import pieces
+from luciola.sql.rules import SPIDER, Rule, prepared
 
 __all__ = [
     "TOO_DEEP",
@@ -33,12 +31,11 @@ __all__ = [
     "evaluate",
     "judge",
     "order_matters",
+    "prepared",
     "same_result",
 ]
 
-SPLIT_OPERATOR = re.compile(r"([<>!]) =")
 TOO_DEEP = "the query is nested too deeply"
-THIS_YEAR = re.compile(r"YEAR\s*\(\s*CURDATE\s*\(\s*\)\s*\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -142,35 +139,27 @@ class Report:
         return sum(bool(verdict.unanswered) for verdict in self.verdicts)
 
 
-def prepared(sql: str, *, keep_distinct: bool = False) -> str:
-    """The query as it is run for judging; only its first statement unless `keep_distinct`."""
-    sql = SPLIT_OPERATOR.sub(r"\1=", sql)
-    if not keep_distinct:
-        sql = "".join(_without_distinct(sql))
-    return THIS_YEAR.sub("2020", sql)
-
-
 def judge(
     gold: str,
     predicted: str,
     database: str | Path,
     sandbox: Sandbox,
     *,
-    keep_distinct: bool = False,
+    rule: Rule = SPIDER,
 ) -> Verdict:
     """Run both queries and compare their results; whatever fails is part of the verdict."""
     try:
-        expected = sandbox.run(prepared(gold, keep_distinct=keep_distinct), database=database)
+        expected = sandbox.run(rule.prepare(gold), database=database)
     except RecursionError:
         return Verdict(correct=False, gold_error=SqlInvalidError(TOO_DEEP))
     except (SqlError, DatabaseError) as error:
         return Verdict(correct=False, gold_error=error)
-    query = prepared(predicted, keep_distinct=keep_distinct)
-    if query == prepared(gold, keep_distinct=keep_distinct):
+    query = rule.prepare(predicted)
+    if query == rule.prepare(gold):
         return Verdict(correct=True)
     try:
         found = sandbox.run(query, database=database)
-        return Verdict(same_result(expected.rows, found.rows, order_matters(gold)))
+        return Verdict(rule.same(expected.rows, found.rows, gold))
     except RecursionError:
         return Verdict(correct=False, error=SqlInvalidError(TOO_DEEP))
     except SqlError as error:
@@ -179,23 +168,15 @@ def judge(
         return Verdict(correct=False, gold_error=error)
 
 
-def evaluate(items: Sequence[Item], sandbox: Sandbox, *, keep_distinct: bool = False) -> Report:
+def evaluate(items: Sequence[Item], sandbox: Sandbox, *, rule: Rule = SPIDER) -> Report:
     """Judge all items, as many at the same time as the sandbox has workers."""
 
     def verdict(item: Item) -> Verdict:
         if item.unanswered:
             return Verdict(correct=False, unanswered=item.unanswered)
-        return judge(item.gold, item.predicted, item.database, sandbox, keep_distinct=keep_distinct)
+        return judge(item.gold, item.predicted, item.database, sandbox, rule=rule)
 
     if sandbox.workers == 1:
         return Report(tuple(map(verdict, items)))
     with ThreadPoolExecutor(sandbox.workers) as threads:
         return Report(tuple(threads.map(verdict, items)))
-
-
-def _without_distinct(sql: str) -> Iterator[str]:
-    for piece in pieces(sql):
-        if piece.kind != "word" or piece.text.lower() != "distinct":
-            yield piece.text
-        if piece.text == ";":
-            return

@@ -111,3 +111,84 @@ def test_exact_match_says_what_it_leaves_out(bird: Path, run: Run) -> None:
     assert "without em and hardness because gold does not parse: 1" in said
     assert "left out" not in said
     assert "ex: 95 % interval 51.0% to 100.0%\n" in said
+
+
+ROWS_TWICE = "SELECT city FROM shop UNION ALL SELECT city FROM shop"
+TURNED = "SELECT city, id FROM shop"
+
+
+def judged(run: Run, gold: object, answers: list[str], *flags: object) -> list[float]:
+    """Whether each answer is right, in order."""
+    Path("answers.sql").write_text("".join(f"{sql}\n" for sql in answers))
+    files = ("--gold", gold, "--predictions", "answers.sql", "--json", "verdicts.json")
+    run("eval", *files, *flags, "--overwrite")
+    whole = json.loads(Path("verdicts.json").read_text())
+    return [each["ex"] for each in whole["examples"]]
+
+
+@pytest.fixture
+def pairs_of_columns(bird: Path) -> Path:
+    """BIRD's dev part with gold queries whose results tell the two rules apart."""
+    golds = [
+        "SELECT id, city FROM shop",
+        "SELECT city FROM shop",
+        "SELECT id FROM shop ORDER BY id",
+    ]
+    rows = [
+        {"question_id": i, "db_id": "shop", "question": f"{i}?", "evidence": "", "SQL": sql,
+         "difficulty": "simple"}
+        for i, sql in enumerate(golds)
+    ]  # fmt: skip
+    write(bird / "dev_20240627" / "dev.json", rows)
+    (bird / "dev_20240627" / "dev.sql").unlink()
+    return bird
+
+
+def test_bird_compares_sets_of_rows_with_the_columns_in_their_order(
+    pairs_of_columns: Path, run: Run
+) -> None:
+    """Turned columns are wrong, repeated rows right, and the order of rows does not count."""
+    answers = [TURNED, ROWS_TWICE, "SELECT id FROM shop ORDER BY id DESC"]
+    gold = f"{pairs_of_columns}:dev"
+    assert judged(run, gold, answers) == [0, 1, 1]
+    assert judged(run, gold, answers, "--no-bird", "--metrics", "ex") == [1, 0, 0]
+
+
+def test_any_gold_file_is_judged_by_birds_rule_when_asked_for(bird: Path, run: Run) -> None:
+    Path("gold.sql").write_text("SELECT id, city FROM shop\tshop\nSELECT city FROM shop\tshop\n")
+    places = ("--databases", bird / "dev_20240627" / "dev_databases", "--metrics", "ex")
+    assert judged(run, "gold.sql", [TURNED, ROWS_TWICE], *places) == [1, 0]
+    assert judged(run, "gold.sql", [TURNED, ROWS_TWICE], *places, "--bird") == [0, 1]
+
+
+def test_a_model_or_a_file_judged_by_pairs_gets_birds_rule_too(
+    pairs_of_columns: Path, run: Run
+) -> None:
+    Path("answers.sql").write_text(f"{TURNED}\n{ROWS_TWICE}\nSELECT 7\n")
+    databases = pairs_of_columns / "dev_20240627" / "dev_databases"
+    files = (databases, "--pairs", f"{pairs_of_columns}:dev", "--predictions", "answers.sql")
+    said = run("eval", *files)
+    assert "execution accuracy 33.3% (1 of 3)" in said
+    assert "  simple: 33.3% (1 of 3)" in said
+    assert "judged by BIRD's rule" in said
+    assert "judged by BIRD's rule" not in run("eval", *files, "--no-bird")
+
+
+def test_what_only_spiders_evaluator_knows_is_refused(
+    bird: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("answers.sql").write_text("SELECT 1\n" * 4)
+    for flag in (["--official"], ["--plug-value"], ["--metrics", "ts"]):
+        judge = ["eval", "--gold", f"{bird}:dev", "--predictions", "answers.sql", *flag]
+        assert main(["sql", *judge]) == 2
+        assert "belongs to Spider's evaluator" in capsys.readouterr().err
+
+
+def test_a_report_of_pairs_has_birds_difficulties_with_their_counts(bird: Path, run: Run) -> None:
+    Path("answers.sql").write_text("".join(f"{row[2]}\n" for row in ROWS))
+    files = ("--pairs", f"{bird}:dev", "--predictions", "answers.sql", "--json", "report.json")
+    run("eval", bird / "dev_20240627" / "dev_databases", *files)
+    levels = json.loads(Path("report.json").read_text())["summary"]["by_hardness"]
+    assert {name: found["count"] for name, found in levels.items()} == {
+        "simple": 2, "moderate": 1, "challenging": 1
+    }  # fmt: skip

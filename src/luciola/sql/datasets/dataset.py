@@ -11,6 +11,7 @@ from typing import Any
 from luciola.data.readers.record import Record
 from luciola.errors import DataError
 from luciola.sql.datasets.layout import (
+    KINDS,
     Split,
     database_names,
     database_places,
@@ -93,6 +94,16 @@ def open_dataset(path: str | Path, split: str = "", *, needs_query: bool = False
 def is_dataset(text: str) -> bool:
     """Whether a text names a folder, or a folder's split: `spider` or `spider:dev`."""
     return split_path(text)[0].is_dir()
+
+
+def is_bird(path: str | Path) -> bool:
+    """Whether a folder, a split or a file of questions is BIRD's, by its rows: SQL and evidence."""
+    try:
+        part, _ = choose_split(*split_path(path))
+        rows = read_rows(part.files[0]) if part.files[0].suffix in KINDS else []
+    except DataError:  # told where it is read in earnest
+        return False
+    return bool(rows) and _name(rows[0].values, part, rows) == "BIRD"
 
 
 def database_folder(place: str | Path) -> Path:

@@ -35,18 +35,20 @@ from luciola.sql.official.schema import (
     from_sqlite,
 )
 from luciola.sql.official.tokens import tokenize
+from luciola.sql.rules import BIRD, spider
 
 METRICS = ("em", "ex", "ts")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is judged, and how."""
+    """What is judged, and how; `bird` is BIRD's rule, which knows ex alone."""
 
     metrics: Sequence[str] = METRICS[:2]
     official: bool = False
     keep_distinct: bool = False
     plug_value: bool = False
+    bird: bool = False
     timeout_s: float = 5.0
     workers: int = 2
 
@@ -99,7 +101,8 @@ def evaluate(
         max_result_bytes=256 * MIB,
         max_memory_bytes=1024 * MIB,
     ) as sandbox:
-        judge = Judge(sandbox, keep_distinct=options.keep_distinct, plug_value=options.plug_value)
+        rule = BIRD if options.bird else spider(keep_distinct=options.keep_distinct)
+        judge = Judge(sandbox, rule, plug_value=options.plug_value)
 
         def executed(example: Example, so_far: Judged) -> Judged:
             return _executed(example, so_far, judge, databases, options)
@@ -218,7 +221,7 @@ def _with_outcome(
     metric: str,
     options: Options,
 ) -> Judged:
-    changed = as_official(example.predicted)
+    changed = example.predicted if options.bird else as_official(example.predicted)
     text = changed if options.official else example.predicted
     outcome = _outcome(example, judge, files, text)
     official = outcome if changed == text else _outcome(example, judge, files, changed)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from luciola.errors import LuciolaError, SqlInvalidError
-from luciola.sql.comparison import order_matters, same_result
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
-from luciola.sql.execution import TOO_DEEP, prepared
+from luciola.sql.execution import TOO_DEEP
 from luciola.sql.lexer import pieces
 from luciola.sql.place import find_database, places
+from luciola.sql.rules import Rule
 
 MAX_PLUGGED = 1_000
 """Predictions with gold literals that are tried at most; the official evaluator has no bound."""
@@ -55,9 +55,9 @@ def suite_files(databases: Path, db_id: str) -> list[Path]:
 class Judge:
     """Compares results; keeps gold's, for as long as it lives."""
 
-    def __init__(self, sandbox: Sandbox, *, keep_distinct: bool, plug_value: bool) -> None:
+    def __init__(self, sandbox: Sandbox, rule: Rule, *, plug_value: bool) -> None:
         self.sandbox = sandbox
-        self.keep_distinct = keep_distinct
+        self.rule = rule
         self.plug_value = plug_value
         self._gold: dict[tuple[Path, str], Result | LuciolaError] = {}
 
@@ -83,8 +83,8 @@ class Judge:
         return outcome
 
     def _on_one(self, gold: str, predicted: str, file: Path) -> Outcome:
-        query = prepared(predicted, keep_distinct=self.keep_distinct).strip()
-        wanted_query = prepared(gold, keep_distinct=self.keep_distinct).strip()
+        query = self.rule.prepare(predicted).strip()
+        wanted_query = self.rule.prepare(gold).strip()
         wanted = self._gold_result(wanted_query, file)
         if isinstance(wanted, LuciolaError):
             return Outcome(None, runs=False, error=f"gold fails on {file.name}: {wanted.message}")
@@ -96,7 +96,7 @@ class Judge:
         if isinstance(found, LuciolaError):
             return Outcome(correct=False, runs=False, error=found.message)
         try:
-            if same_result(wanted.rows, found.rows, order_matters(gold)):
+            if self.rule.same(wanted.rows, found.rows, gold):
                 return Outcome(correct=True, runs=True)
         except RecursionError:
             return Outcome(correct=False, runs=True, error="too many columns to be paired")

@@ -13,6 +13,7 @@ from luciola.sql.official.match import COMPONENTS, Score
 FAILURES_SHOWN = 20
 SHARES = ("em", "ex", "ts", "valid")
 BIRD_LEVELS = ("simple", "moderate", "challenging")
+BIRD_RULE = "ex by BIRD's rule: the sets of rows are equal, columns in their order"
 NORMAL_95 = 1.959964
 
 
@@ -32,7 +33,7 @@ def summary(judged: Sequence[Judged], options: Options) -> dict[str, Any]:
         "by_difficulty": _by(judged, lambda each: each.difficulty, _difficulties(judged)),
         "by_database": _by(judged, lambda each: each.db_id, sorted({j.db_id for j in judged})),
         "partial": partial(judged),
-        "mode": "official" if options.official else "default",
+        "mode": "bird" if options.bird else "official" if options.official else "default",
         "gold_failures": [each.index for each in judged if _gold_fails(each)],
         "differs_from_official": [each.index for each in judged if each.official],
     }
@@ -63,11 +64,13 @@ def partial(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:
 def table(judged: Sequence[Judged], options: Options) -> str:
     """The report to be read: shares by hardness and in all, then what failed and why."""
     named = [name for name in SHARES if name in options.metrics or _known(judged, name)]
-    groups = {**_levels(judged), "all": judged}
+    levels = {} if options.bird and not _difficulties(judged) else _levels(judged)
+    groups = {**levels, "all": judged}
     width = max(9, *(len(level) + 1 for level in groups))
     lines = [" " * width + "".join(f"{title:>9}" for title in ("count", *named))]
     lines += [level.rjust(width) + _cells(group, named) for level, group in groups.items()]
     lines += [_interval(judged, name) for name in named if _known(judged, name)]
+    lines += [BIRD_RULE] if options.bird else []
     return "\n".join([*lines, *_databases(judged, named), *_notes(judged, options)])
 
 
@@ -92,8 +95,13 @@ def _levels(judged: Sequence[Judged]) -> dict[str, list[Judged]]:
 
 
 def _difficulties(judged: Sequence[Judged]) -> list[str]:
-    """The words for difficulty that there are: BIRD's in its order, then others as they come."""
-    found = dict.fromkeys(each.difficulty for each in judged if each.difficulty)
+    """The words for difficulty that there are."""
+    return sorted_difficulties(each.difficulty for each in judged)
+
+
+def sorted_difficulties(words: Iterable[str]) -> list[str]:
+    """Each word once: BIRD's in their order, then others as they come; "" is none."""
+    found = dict.fromkeys(word for word in words if word)
     return sorted(found, key=lambda word: BIRD_LEVELS.index(word) if word in BIRD_LEVELS else 9)
 
 
@@ -110,7 +118,7 @@ def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
 def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     notes = []
     unread = [each for each in judged if each.hardness is None]
-    if unread and ("em" in options.metrics or not _difficulties(judged)):
+    if unread and ("em" in options.metrics or not (options.bird or _difficulties(judged))):
         lacking = "em and hardness" if "em" in options.metrics else "hardness"
         notes.append(f"without {lacking} because gold does not parse: {len(unread)}")
         notes += _reasons(unread, only="gold")
@@ -125,7 +133,7 @@ def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
         numbers = ", ".join(str(each.index) for each in differing[:FAILURES_SHOWN])
         more = ", …" if len(differing) > FAILURES_SHOWN else ""
         notes.append(f"--official judges {len(differing)} otherwise: {numbers}{more}")
-    elif not options.official:
+    elif not (options.official or options.bird):
         notes.append("--official gives the same verdicts")
     return ["", *notes] if notes else []
 
