@@ -170,12 +170,14 @@ def ask(
 
 def _newest_specialist(database: str) -> str:
     from luciola.specialist.expertise import specialists
+    from luciola.sql.database.address import display_name
 
     found = specialists(database)
     if not found:
+        name = display_name(database)
         raise ConfigError(
-            f"no model under runs/ was trained on {database}",
-            remedy=f"Name one with --model, or train one: luciola sql train {database} "
+            f"no model under runs/ was trained on {name}",
+            remedy=f"Name one with --model, or train one: luciola sql train {name} "
             "--pairs FILE model=smollm2-135m",
         )
     return str(found[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from luciola.config.sql import OWN_PROMPTS, SqlConfig
 from luciola.errors import ConfigError, ModelError
 from luciola.runs.atomic import write_atomically
+from luciola.sql.database.address import display_name
 from luciola.sql.database.allowed import Allowed
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Expertise:
     """How a model was taught to read databases.
 
     Args:
-        database: the one it was trained on; "" for a model of many databases.
+        database: the one it was trained on, without its password; "" for a model of many.
         mentions: whether the cell values that a question mentions follow it.
         types: whether columns are shown with their types.
         prompt: "house", the schema in the fewest tokens, which is the same for all questions;
@@ -159,8 +160,8 @@ def changes(before: dict[str, list[str]], now: dict[str, list[str]]) -> list[str
 
 
 def same_place(one: str | Path, other: str | Path) -> bool:
-    """Whether two names mean one database: the same URL, or the same file."""
-    names = (str(each) for each in (one, other))
+    """Whether two names mean one database: the same file, or URL whatever its password."""
+    names = (display_name(each) for each in (one, other))
     first, second = (name if "://" in name else str(Path(name).resolve()) for name in names)
     return first == second
 

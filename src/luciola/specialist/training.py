@@ -43,6 +43,7 @@ from luciola.specialist.expertise import Expertise, check_representation, column
 from luciola.specialist.pair_checks import check_pairs, check_share
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
+from luciola.sql.database.address import display_name
 from luciola.sql.database.allowed import Allowed
 from luciola.sql.normalize import normalize
 from luciola.sql.schema import read_schema
@@ -140,14 +141,18 @@ def train_specialist(
         tokens = [held_out.tokens(index, 0) for index in range(len(held_out))]
         examples = replace(examples, held_out=tokens)
     examples = replace(examples, notes=(*examples.notes, *notes))
-    name = run_name("sql", config.model, config.database, as_mapping(config))
+    shown = replace(config, database=display_name(config.database))  # no password in a run's files
+    name = run_name("sql", config.model, shown.database, as_mapping(shown))
     workers = min(4, max(0, (os.cpu_count() or 1) - 2)) if config.augment else 0
     result = train(
-        config, examples, tokenizer, name,
+        shown, examples, tokenizer, name,
         dry_run=dry_run, fresh=fresh, show=show, workers=workers,
     )  # fmt: skip
     if result.ending in ("finished", "stopped early"):
-        replace(expertise, schema=_columns(expertise)).save(result.model)
+        learned = _columns(expertise)
+        replace(expertise, database=display_name(expertise.database), schema=learned).save(
+            result.model
+        )
     return result
 
 

@@ -57,3 +57,19 @@ def test_what_is_no_database_is_said(tmp_path: Path, capsys: pytest.CaptureFixtu
     (tmp_path / "shop.db").write_text("not a database at all")
     assert main(["sql", "check", "shop.db"]) == 1
     assert "shop.db is not a SQLite database" in capsys.readouterr().err
+
+
+def test_a_duckdb_file_is_checked_in_every_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    file = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(
+            "CREATE SCHEMA sales; CREATE TABLE sales.orders (id INT PRIMARY KEY, note TEXT);"
+            "INSERT INTO sales.orders VALUES (1, NULL)"
+        )
+    assert main(["sql", "check", f"duckdb:///{file}"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"duckdb:///{file}: 1 database\n")
+    assert "sales.orders: note" in said

@@ -29,7 +29,7 @@ class Checked:
         findings: in the order of the checks.
     """
 
-    path: Path
+    path: Path | str
     splits: Mapping[str, int]
     databases: int
     findings: tuple[Finding, ...]

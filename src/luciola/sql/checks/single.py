@@ -10,7 +10,7 @@ from luciola.sql.checks.check import Checked
 from luciola.sql.checks.contents import contents_findings, read_contents
 from luciola.sql.checks.finding import Finding
 from luciola.sql.database.address import display_name
-from luciola.sql.identifier import quoted
+from luciola.sql.identifier import quoted, table_identifier
 from luciola.sql.sandbox import Sandbox
 from luciola.sql.schema import ForeignKey, Schema, Table, read_schema
 
@@ -36,7 +36,7 @@ def check_database(database: str, *, timeout_s: float = 5.0) -> Checked:
     with Sandbox(database, timeout_s=timeout_s) as sandbox:
         findings += _key_findings(name, schema, sandbox)
         findings += _empty_columns(name, schema, sandbox)
-    return Checked(Path(name), {}, 1, tuple(findings))
+    return Checked(name, {}, 1, tuple(findings))
 
 
 def _key_findings(name: str, schema: Schema, sandbox: Sandbox) -> Iterator[Finding]:
@@ -65,10 +65,13 @@ def _orphans(table: Table, key: ForeignKey, dialect: str, sandbox: Sandbox) -> i
         return 0
     same = " AND ".join(f"p.{quoted(b, dialect)} = c.{quoted(a, dialect)}" for a, b in pairs)
     given = " AND ".join(f"c.{quoted(a, dialect)} IS NOT NULL" for a, _ in pairs)
+    child, parent = (
+        table_identifier(name, dialect, always=True) for name in (table.name, key.referred_table)
+    )
     return _value(
         sandbox,
-        f"SELECT count(*) FROM {quoted(table.name, dialect)} c WHERE {given} AND NOT EXISTS "
-        f"(SELECT 1 FROM {quoted(key.referred_table, dialect)} p WHERE {same})",
+        f"SELECT count(*) FROM {child} c WHERE {given} AND NOT EXISTS "
+        f"(SELECT 1 FROM {parent} p WHERE {same})",
     )
 
 
@@ -78,7 +81,8 @@ def _empty_columns(name: str, schema: Schema, sandbox: Sandbox) -> Iterator[Find
         if not table.columns or table.rows == 0:
             continue
         counts = ", ".join(f"count({quoted(c.name, schema.dialect)})" for c in table.columns)
-        query = f"SELECT count(*), {counts} FROM {quoted(table.name, schema.dialect)}"
+        place = table_identifier(table.name, schema.dialect, always=True)
+        query = f"SELECT count(*), {counts} FROM {place}"
         try:
             row = sandbox.run(query).rows[0]
         except (SqlError, DatabaseError):

@@ -1,6 +1,6 @@
 """Which database is meant: looked at by its name alone, since opening it is a worker's work.
 
-Left out: passwords are not looked up anywhere; a URL holds what its driver needs.
+What is shown and kept of a URL has `***` for its password; `url.parse_url` reads that as none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from urllib.parse import quote, unquote
 from luciola.errors import DatabaseError
 
 URL = re.compile(r"(?P<dialect>[a-z][a-z0-9]*)(\+[a-z0-9_]+)?://(?P<rest>.*)", re.DOTALL)
-SECRET_OPTION = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+FILE_OPTION = r"(?!(?:sslkey|ssl_key|passfile)=)"
+"""Options whose names look secret, and whose values are paths."""
+SECRET_OPTION = re.compile(
+    rf"([?&]{FILE_OPTION}[^=&]*(?:pass|pwd|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE
+)
 NO_PORT = re.compile(r"^([^:/?\[]*):(?!\d{1,5}(?:[/?]|$)).+", re.DOTALL)
 KINDS = {
     stat.S_IFDIR: "a folder",

@@ -19,6 +19,7 @@ class Dialect:
         packages: whether the worker sees installed packages, which costs time at its start.
         threads: whether the worker may start threads.
         environment: variables of the caller's environment that the worker keeps.
+        passwords: where a password is looked for that the URL does not hold.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Dialect:
     packages: bool = True
     threads: bool = True
     environment: tuple[str, ...] = ("HOME",)
+    passwords: str = ""
 
 
 HERE = "luciola.sql.database"
@@ -33,9 +35,23 @@ DIALECTS = {
     dialect.name: dialect
     for dialect in (
         Dialect("sqlite", f"{HERE}.sqlite.session", False, False, ()),
-        Dialect("postgresql", f"{HERE}.postgresql.session", threads=False),
-        Dialect("mysql", f"{HERE}.mysql.session", threads=False),
-        Dialect("mariadb", f"{HERE}.mysql.session", threads=False),
+        Dialect(
+            "postgresql",
+            f"{HERE}.postgresql.session",
+            threads=False,
+            environment=("HOME", "PGPASSWORD", "PGPASSFILE"),
+            passwords="PGPASSWORD or ~/.pgpass",
+        ),
+        *(
+            Dialect(
+                name,
+                f"{HERE}.mysql.session",
+                threads=False,
+                environment=("HOME", "MYSQL_PWD"),
+                passwords="MYSQL_PWD",
+            )
+            for name in ("mysql", "mariadb")
+        ),
         Dialect("duckdb", f"{HERE}.duckdb.session"),
     )
 }

@@ -58,6 +58,7 @@ class WorkerProcess:
         self._selector = selectors.DefaultSelector()
         self._owner = 0
         self._dialect: Dialect | None = None
+        self._given: tuple[str | None, ...] = ()
         self._opened: set[str] = set()
 
     def ask(self, dialect: Dialect, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -108,6 +109,7 @@ class WorkerProcess:
         """The running worker, or a new one; a forked child never shares its parent's."""
         process = self._process
         ours = process is not None and self._owner == os.getpid() and self._dialect == dialect
+        ours = ours and self._given == _given(dialect)  # a password may be set meanwhile
         if process is not None and ours and process.poll() is None:
             return process
         self.stop()
@@ -138,6 +140,7 @@ class WorkerProcess:
         )
         self._owner = os.getpid()
         self._dialect = dialect
+        self._given = _given(dialect)
         self._selector = selectors.DefaultSelector()
         self._selector.register(process.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
         return process
@@ -167,6 +170,10 @@ def _write(process: subprocess.Popen[bytes], message: bytes) -> None:
             message = message[written or 0 :]
     except BrokenPipeError:
         raise WorkerDiedError(process.wait()) from None
+
+
+def _given(dialect: Dialect) -> tuple[str | None, ...]:
+    return tuple(map(os.environ.get, dialect.environment))
 
 
 def _environment(dialect: Dialect) -> dict[str, str]:

@@ -17,6 +17,7 @@ from luciola.errors import (
     SqlTimeoutError,
 )
 from luciola.sql.database.address import display_name
+from luciola.sql.database.dialects import dialect_of
 from luciola.sql.database.limits import MIB, Limits
 
 Cell = int | float | str | bytes | None
@@ -48,6 +49,7 @@ class Result:
 
 def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> LuciolaError:
     """The error for a kind: forbidden, timeout, rows, size, memory; database (cannot be read),
+    password (is wanted, and none was given),
     foreign or duckdb (is no SQLite file), driver (detail: package and extra); else invalid.
     """
     if kind == "forbidden":
@@ -69,6 +71,12 @@ def failure(kind: str, detail: str, limits: Limits, database: str | Path) -> Luc
         return SqlInvalidError(detail)
     if kind == "database":
         return DatabaseError(f"{display_name(database)} cannot be read: {detail}")
+    if kind == "password":
+        where = dialect_of(database).passwords
+        return DatabaseError(
+            f"{display_name(database)} wants a password: {detail}",
+            remedy=f"Write it into the URL, user:password@host, or give it in {where}.",
+        )
     if kind in UNFINISHED:
         return DatabaseError(
             f"{display_name(database)} cannot be read without writing: {detail} {UNFINISHED[kind]}",

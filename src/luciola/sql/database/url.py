@@ -2,14 +2,17 @@
 
     postgresql+psycopg://user:p@ss/word@host:5432/name?sslmode=require
 
-The password ends at the last `@`. Two hosts, and services and password files by name, are left to
-the drivers' own settings.
+The password ends at the last `@`. `***` stands for one that was hidden where the URL was kept: it
+is no password (one of three asterisks is written %2A%2A%2A), and is looked for elsewhere. Two hosts
+and services by name are left to the drivers' own settings.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
+
+HIDDEN = "***"
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,12 @@ def parse_url(url: str) -> Address:
     user, _, password = login.partition(":")
     host, port = _host_and_port(place)
     try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
         raise ValueError("what follows the question mark is not key=value") from None
-    return Address(unquote(user), unquote(password), host, port, unquote(name), options)
+    options = {key: value for key, value in given if value != HIDDEN}
+    password = "" if password == HIDDEN else unquote(password)
+    return Address(unquote(user), password, host, port, unquote(name), options)
 
 
 def _host_and_port(place: str) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -127,7 +128,7 @@ def connected(address: Address, name: str | None) -> Any:
     try:
         return pymysql.connect(
             user=address.user or None,
-            password=address.password,
+            password=address.password or os.environ.get("MYSQL_PWD", ""),
             host=address.host or "localhost",
             port=address.port or 3306,
             unix_socket=options.get("unix_socket"),
@@ -150,7 +151,8 @@ def connected(address: Address, name: str | None) -> Any:
         )
     except (pymysql.err.MySQLError, OSError, RuntimeError) as error:
         reason = connect_reason(message(error), address.password)
-        raise RefusedError("database", reason) from None
+        kind = "password" if "using password: NO" in reason else "database"
+        raise RefusedError(kind, reason) from None
 
 
 def _encryption(options: dict[str, str]) -> dict[str, Any]:

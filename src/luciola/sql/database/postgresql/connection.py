@@ -129,7 +129,8 @@ def _connected(url: str) -> Any:
     if found.status != pq.ConnStatus.OK:
         reason = found.error_message.decode("utf-8", "replace")
         found.finish()
-        raise RefusedError("database", connect_reason(reason, address.password))
+        kind = "password" if "no password supplied" in reason else "database"
+        raise RefusedError(kind, connect_reason(reason, address.password))
     return found
 
 
