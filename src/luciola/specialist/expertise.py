@@ -135,7 +135,9 @@ class Expertise:
         if path is None:
             return cls()
         try:
-            known = cls(**json.loads(path.read_text(encoding="utf-8")))
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            lists = {key: tuple(value) for key, value in saved.items() if isinstance(value, list)}
+            known = cls(**{**saved, **lists})
             known.representation  # noqa: B018  # one that does not exist is refused here
         except (OSError, ValueError, TypeError, AttributeError, ConfigError) as error:
             raise ModelError(f"{path} cannot be read ({error})") from error
