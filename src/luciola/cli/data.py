@@ -84,6 +84,7 @@ def check(file: File, words: Words = None) -> None:
     """Check every row; count tokens if a model is named: luciola data check chats.jsonl model=M."""
     view = _view(words or [])
     from luciola.data.readers import scan
+    from luciola.data.readers.dropped import ALONE
     from luciola.data.summary import summary
 
     dataset = scan(file)
@@ -98,8 +99,10 @@ def check(file: File, words: Words = None) -> None:
         typer.echo(str(problem))
     if problems:
         raise _unusable(file, dataset, problems)
+    left_out = sum(each.rows for each in dataset.dropped if each.kind == ALONE)
+    total = f"{len(dataset):,} of {len(dataset) + left_out:,} rows" if left_out else "every row"
     said = ", but not all that is in them: see above" if dataset.dropped else ""
-    typer.echo(f"every row can be used{said}")
+    typer.echo(f"{total} can be used{said}")
 
 
 @app.command(short_help="Write the rows of any format as messages JSONL.")
@@ -128,6 +131,8 @@ def convert(
     from luciola.types import Conversation
 
     dataset = scan(file) if skip_broken else read(file)
+    for each in dataset.dropped:
+        typer.echo(f"warning: {each}", err=True)
     examples = list(dataset.examples)
     if single_turns:
         examples = [

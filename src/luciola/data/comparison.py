@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from luciola.data.readers import alpaca, sharegpt
-from luciola.data.readers.messages import parse_messages
+from luciola.data.readers.messages import parse_messages, text_of
 from luciola.data.readers.record import Record, is_objects, keys, kind
 from luciola.errors import DataError
 from luciola.types import Message, Preference
@@ -43,9 +43,13 @@ def read_comparison(record: Record) -> tuple[Preference, str]:
             found = shape.read(record)
             return replace(found, margin=_margin(record)), shape.name
     shapes = "\n".join(f"      {shape.name:16} {shape.example}" for shape in SHAPES)
+    judged = "label" in record.values and "completion" in record.values
     raise record.error(
         f"the row compares no answers (its keys: {keys(record.values)}); known are\n{shapes}",
-        remedy="Rename the keys so that the rows look like one of these.",
+        remedy="A row with a label judges one answer (KTO): write a good and a bad answer to the "
+        "same prompt as chosen and rejected of one row."
+        if judged
+        else "Rename the keys so that the rows look like one of these.",
     )
 
 
@@ -175,7 +179,8 @@ def _answer(record: Record, key: str) -> str:
     if isinstance(value, dict):
         for role, content in ROLE_KEYS:
             if role in value:
-                return record.filled(value.get(content), f"{key}.{content}")
+                text = text_of(record, value, key) if role == "role" else value.get(content)
+                return record.filled(text, f"{key}.{content}")
     if not isinstance(value, str):
         raise record.error(f"{key!r} must be a text or one turn, got {kind(value)}")
     return record.filled(value, repr(key))

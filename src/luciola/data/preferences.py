@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from luciola.data.comparison import departs, read_comparison
+from luciola.data.readers.dropped import Counter, Dropped
 from luciola.data.readers.hub import SCHEME, hub_rows
-from luciola.data.readers.record import Record
+from luciola.data.readers.record import Record, UnsupportedError
 from luciola.data.readers.source import check_exists, data_files, rows_of_file
+from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.types import Preference
 
@@ -22,12 +24,14 @@ class Preferences:
         format: what the rows were recognised as, for people.
         path: what was read.
         ties: rows left out because their answers are all the same.
+        dropped: what rows hold that is not trained as what it is.
     """
 
     preferences: tuple[Preference, ...]
     format: str
     path: str
     ties: int = 0
+    dropped: tuple[Dropped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.preferences)
@@ -35,7 +39,7 @@ class Preferences:
     def text(self) -> str:
         """One line for people."""
         left_out = f"; left out {self.ties:,} whose answers are all the same" if self.ties else ""
-        return f"{self.path}: {len(self):,} comparisons, {self.format}{left_out}"
+        return f"{self.path}: {counted(len(self), 'comparison')}, {self.format}{left_out}"
 
 
 def read_preferences(source: str) -> Preferences:
@@ -49,8 +53,14 @@ def read_preferences(source: str) -> Preferences:
     found: list[Preference] = []
     ties = 0
     shapes: list[str] = []
+    seen = Counter()
     for record, is_first in _records(source):
-        preference, shape = read_comparison(record)
+        seen.see(record.values, record.origin)
+        try:
+            preference, shape = read_comparison(record)
+        except UnsupportedError as error:
+            seen.leave_out(error)
+            continue
         if is_first and shape not in shapes:
             shapes.append(shape)
         if shape not in shapes:
@@ -58,10 +68,12 @@ def read_preferences(source: str) -> Preferences:
         kept = _without_repeats(preference)
         ties += kept is None
         found += [kept] if kept else []
+    seen.check_some_left(source, len(found) + ties)
     if not found:
-        seen = f"all {ties:,} rows compare equal answers" if ties else "it has no rows"
-        raise DataError(f"the data set is empty: {seen}", path=source)
-    return Preferences(tuple(found), f"{', '.join(shapes)} (preferences)", source, ties)
+        why = f"all {ties:,} rows compare equal answers" if ties else "it has no rows"
+        raise DataError(f"the data set is empty: {why}", path=source)
+    shape = f"{', '.join(shapes)} (preferences)"
+    return Preferences(tuple(found), shape, source, ties, seen.found())
 
 
 def _records(source: str) -> Iterator[tuple[Record, bool]]:

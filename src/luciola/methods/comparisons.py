@@ -123,6 +123,7 @@ def load_comparisons(
 def _read(source: DataSource, config: PreferenceConfig, notes: list[str]) -> list[Preference]:
     found = read_preferences(source.path)
     notes.append(found.text())
+    notes += [f"{source.path}: {each}" for each in found.dropped]
     if not config.as_chat:
         return list(found.preferences)
     return [_as_chat(preference) for preference in found.preferences]

@@ -18,6 +18,8 @@ from luciola.conversation.render import Renderer
 from luciola.data.cutting import check_cut
 from luciola.data.dialogues import DialogueRenderer, read_dialogue, standardized
 from luciola.data.grouping import ends
+from luciola.data.readers.dropped import Counter
+from luciola.data.readers.record import UnsupportedError
 from luciola.data.readers.source import data_files, rows_of_file
 from luciola.data.rows import Row
 from luciola.data.summary import counted
@@ -70,11 +72,17 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
     rewards: list[float] = []
     sizes: list[int] = []
     longer = dropped = longest = 0
+    seen = Counter()
     sources = [_rows(source.path) for source in config.data] if rows is None else [_given(rows)]
     for source in sources:
         before = len(samples)
         for values, origin in source:
-            dialogue = read_dialogue(values, origin)
+            seen.see(values, origin)
+            try:
+                dialogue = read_dialogue(values, origin)
+            except UnsupportedError as error:
+                seen.leave_out(error)
+                continue
             whole = render.whole(dialogue.as_chat() if chat else dialogue)
             kept = render.cut(whole)
             longer += len(whole) > len(kept)
@@ -85,6 +93,7 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
                 rewards.append(dialogue.reward)
         sizes.append(len(samples) - before)
     named = "" if rows is not None else ", ".join(source.path for source in config.data)
+    seen.check_some_left(named or "data", len(samples) + dropped)
     _check_some_are_left(len(samples), dropped, config.max_length, named)
     total = len(samples) + dropped
     limit, most = config.max_length, config.max_cut
@@ -94,7 +103,7 @@ def load_logs(config: IlqlConfig, renderer: Renderer, rows: Iterable[Any] | None
         samples,
         [float(r) for r in (standardized(rewards) if config.standardize else rewards)],
         Order(tuple(sizes), weights, config.seed),
-        _notes(samples, rewards, longer, dropped, config),
+        (*_notes(samples, rewards, longer, dropped, config), *map(str, seen.found())),
     )
 
 

@@ -166,16 +166,6 @@ COMPLETION = {"prompt": "q", "completion": "a"}
         (MESSAGES, {"messages": [{"role": "user", "content": 3}]}, "got the number 3"),
         (
             MESSAGES,
-            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
-            "image_url",
-        ),
-        (
-            MESSAGES,
-            {"messages": [*turns(ASK), {"role": "assistant", "tool_calls": [{}]}]},
-            "tool calls are not trained",
-        ),
-        (
-            MESSAGES,
             {"messages": [*turns(ASK), {"role": "assistant", "content": "a", "weight": 0}]},
             "all are marked as not",
         ),

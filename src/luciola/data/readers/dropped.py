@@ -6,15 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from luciola.data.readers.record import UnsupportedError
+from luciola.errors import DataError
 from luciola.types import Origin
 
 TOOLS = "tool calls or tool results"
 THOUGHTS = "thoughts"
 IMAGES = "images or other media"
+ALONE = "a turn without text, or with an image in it"
 HAPPENS = {
     TOOLS: "calls beside a text are left out, and those within one are read as plain text",
     THOUGHTS: "reasoning_content is left out, and <think> is trained as plain text",
     IMAGES: "they are not trained on",
+    ALONE: "the whole row is left out",
 }
 """What becomes of each kind."""
 LISTS = ("messages", "conversations", "conversation", "prompt", "chosen", "rejected")
@@ -47,11 +51,32 @@ class Counter:
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._first: dict[str, Origin] = {}
+        self._error: UnsupportedError | None = None
 
-    def see(self, values: Mapping[str, Any], origin: Origin) -> None:
-        for kind in kinds_in(values):
-            self._rows[kind] = self._rows.get(kind, 0) + 1
-            self._first.setdefault(kind, origin)
+    def see(self, values: object, origin: Origin) -> None:
+        """Count what a row holds; what is no object holds nothing."""
+        for kind in kinds_in(values) if isinstance(values, Mapping) else ():
+            self._count(kind, origin)
+
+    def _count(self, kind: str, origin: Origin) -> None:
+        self._rows[kind] = self._rows.get(kind, 0) + 1
+        self._first.setdefault(kind, origin)
+
+    def leave_out(self, error: UnsupportedError) -> None:
+        """Count a row that is not used at all."""
+        self._count(ALONE, Origin(error.path or "", error.line or 0))
+        self._error = self._error or error
+
+    def check_some_left(self, path: str, used: int) -> None:
+        """Raises: DataError where every row was left out."""
+        rows = self._rows.get(ALONE, 0)
+        if used or self._error is None:
+            return
+        if rows == 1:
+            raise self._error
+        error = self._error
+        message = f"none of the {rows:,} rows of {path} can be used; the first: {error.message}"
+        raise DataError(message, remedy=error.remedy)
 
     def found(self) -> tuple[Dropped, ...]:
         return tuple(

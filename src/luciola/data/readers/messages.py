@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from luciola.conversation.turns import is_trained
+from luciola.data.readers.dropped import CALL_KEYS, MEDIA_KEYS, THOUGHT_KEYS
 from luciola.data.readers.record import ROLES, Format, Record, is_objects, kind
 from luciola.types import Conversation, Message
 
@@ -68,27 +69,41 @@ def _message(record: Record, turn: Mapping[str, Any], name: str) -> Message:
             f"{name}.role is {role!r}, which is no role",
             remedy=f"Did you mean {near[0]!r}?" if near else f"Roles are {', '.join(ROLES)}.",
         )
-    content = _content(record, turn, name)
+    content = text_of(record, turn, name)
     if role in ("user", "assistant") and not content.strip():
         raise record.error(f"{name} has an empty content (its role: {role})")
     return Message(role, content, _trained(record, turn, name))
 
 
-def _content(record: Record, turn: Mapping[str, Any], name: str) -> str:
-    """The content: a text, or a list of text parts, which are joined."""
+def text_of(record: Record, turn: Mapping[str, Any], name: str) -> str:
+    """A turn's content: a text, or a list of text parts, which are joined.
+
+    Raises: UnsupportedError for a part that is no text, or a turn that only calls a tool, thinks or
+        shows something.
+    """
     content = turn.get("content")
-    if content is None and turn.get("tool_calls"):
-        raise record.error(
-            f"{name} calls tools and says nothing; tool calls are not trained",
-            remedy="Write the call into the content as text, or remove the row.",
-        )
+    if content is None or content in ("", []):
+        _check_speaks(record, turn, name)
     if not isinstance(content, list):
         return record.checked(content, f"{name}.content")
     for part in content:
         if not isinstance(part, dict) or part.get("type", "text") != "text":
             found = part.get("type") if isinstance(part, dict) else kind(part)
-            raise record.error(f"{name}.content has a part that is no text: {found}")
+            raise record.unsupported(
+                f"{name}.content has a part that is no text: {found}",
+                remedy="Write it as text, or remove the row.",
+            )
     return "".join(record.checked(part.get("text"), f"{name}.content") for part in content)
+
+
+def _check_speaks(record: Record, turn: Mapping[str, Any], name: str) -> None:
+    """Raises: UnsupportedError for a turn without text that does something else."""
+    for keys, does in ((CALL_KEYS, "calls tools"), (THOUGHT_KEYS, "thinks"), (MEDIA_KEYS, "shows")):
+        if any(turn.get(key) for key in keys):
+            raise record.unsupported(
+                f"{name} {does} and says nothing; only text is trained",
+                remedy="Write it into the content as text, or remove the row.",
+            )
 
 
 def _trained(record: Record, turn: Mapping[str, Any], name: str) -> bool | None:

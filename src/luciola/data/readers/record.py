@@ -27,6 +27,12 @@ class Record:
         """A FormatError at this row."""
         return FormatError(message, path=self.origin.path, line=self.origin.line, remedy=remedy)
 
+    def unsupported(self, message: str, *, remedy: str | None = None) -> UnsupportedError:
+        """An UnsupportedError at this row."""
+        return UnsupportedError(
+            message, path=self.origin.path, line=self.origin.line, remedy=remedy
+        )
+
     def string(self, key: str) -> str:
         """The text of a field, which must not be blank."""
         if key not in self.values:
@@ -77,6 +83,12 @@ class Record:
 
 class FormatError(DataError):
     """A file whose rows, as a whole, are in no format that fine-tuning reads."""
+
+
+class UnsupportedError(DataError):
+    """A row of which nothing is left without a tool call, a thought or an image: it is left out and
+    counted, not an end to the reading.
+    """
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from luciola.data.readers.dropped import Counter, Dropped, merged
 from luciola.data.readers.hub import SCHEME, hub_rows
 from luciola.data.readers.lines import json_rows
 from luciola.data.readers.recognition import departure, find_format, recognise
-from luciola.data.readers.record import Format, FormatError, Record
+from luciola.data.readers.record import Format, FormatError, Record, UnsupportedError
 from luciola.data.readers.tables import csv_rows, parquet_rows
 from luciola.errors import DataError
 from luciola.types import Example
@@ -144,10 +144,13 @@ def _dataset(path: str, rows: Rows, report: Report) -> Dataset:
             examples.append(_example(row, form))
         except FormatError:
             raise
+        except UnsupportedError as error:
+            dropped.leave_out(error)
         except DataError as error:
             report(error)
     if not seen:
         raise DataError("the data set is empty: it has no rows", path=path)
+    dropped.check_some_left(path, len(examples))
     name = form.name if form else "unknown"
     return Dataset(tuple(examples), name, path, dropped=dropped.found())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -10,12 +11,17 @@ from typing import Any, Literal
 
 from luciola.conversation.render import Renderer
 from luciola.data.cutting import check_cut
+from luciola.data.readers.dropped import Counter
 from luciola.data.readers.lines import read_text
+from luciola.data.readers.messages import text_of
+from luciola.data.readers.record import Record, UnsupportedError
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
 from luciola.fingerprints import fingerprint as digest_of
 from luciola.plugins import load_object, names_object
 from luciola.types import Message, Origin
+
+log = logging.getLogger(__name__)
 
 Format = Literal["auto", "chat", "text"]
 
@@ -58,6 +64,8 @@ def read_prompts(
 ) -> Prompts:
     """Prompts from a file, a plugin function, or a sequence of texts and rows.
 
+    Rows with a turn that is no text are left out with a notice.
+
     A row has "prompt" (a text or a list of messages), or a conversation whose last answers are left
     out, or "text". Longer prompts than `longest` tokens are left out and counted.
 
@@ -70,7 +78,18 @@ def read_prompts(
     rows = list(_rows(source))
     if not rows:
         raise DataError("there are no prompts", path=str(source) if _is_name(source) else "")
-    prompts = [_prompt(row, origin, renderer, format) for row, origin in rows]
+    prompts = []
+    seen = Counter()
+    for row, origin in rows:
+        seen.see(_asked(row), origin)
+        try:
+            prompts.append(_prompt(row, origin, renderer, format))
+        except UnsupportedError as error:
+            seen.leave_out(error)
+    name = str(source) if _is_name(source) else "prompts"
+    seen.check_some_left(name, len(prompts))
+    for found in seen.found():
+        log.warning("%s: %s", name, found)
     usable = tuple(prompt for prompt in prompts if len(prompt.ids) <= longest)
     if not usable:
         shortest = min(len(prompt.ids) for prompt in prompts)
@@ -150,16 +169,35 @@ def _messages(value: Any, origin: Origin) -> tuple[Message, ...]:
     """The conversation up to its last turn that is not the assistant's."""
     if not isinstance(value, Sequence):
         raise _error(origin, f"a prompt is a text or a list of messages, got {value!r:.60}")
-    messages = []
-    for item in value:
-        if not (isinstance(item, Mapping) and isinstance(item.get("content"), str)):
-            raise _error(origin, 'each message needs "role" and "content"')
-        messages.append(Message(str(item.get("role", "user")), item["content"]))
-    while messages and messages[-1].role == "assistant":
-        messages.pop()
-    if not messages:
+    turns = list(value)
+    if not all(isinstance(turn, Mapping) for turn in turns):
+        raise _error(origin, 'each message needs "role" and "content"')
+    while turns and turns[-1].get("role") == "assistant":
+        turns.pop()
+    if not turns:
         raise _error(origin, "the conversation has no turn to answer")
-    return tuple(messages)
+    return tuple(_message(turn, f"message {n}", origin) for n, turn in enumerate(turns, 1))
+
+
+def _message(turn: Mapping[str, Any], name: str, origin: Origin) -> Message:
+    content = text_of(Record(turn, origin), turn, name) if "content" in turn else None
+    if content is None:
+        raise _error(origin, 'each message needs "role" and "content"')
+    return Message(str(turn.get("role", "user")), content)
+
+
+def _asked(row: Any) -> Any:
+    """Of a row that is a conversation, what is before its last answers."""
+    if not isinstance(row, Mapping):
+        return {"prompt": row} if isinstance(row, str) else row
+    asked = {key: row[key] for key in ("prompt", "messages", "conversation", "text") if key in row}
+    for key, value in asked.items():
+        if isinstance(value, list):
+            turns = list(value)
+            while turns and isinstance(turns[-1], Mapping) and turns[-1].get("role") == "assistant":
+                turns.pop()
+            asked[key] = turns
+    return asked
 
 
 def _error(origin: Origin, message: str) -> DataError:
