@@ -38,17 +38,22 @@ class Asked:
     database: Path | None = None
 
 
-def read_prompts(path: str, databases: str = "") -> list[Asked]:
+def read_prompts(path: str, databases: str = "", *, needs_database: bool = False) -> list[Asked]:
     """The prompts of a file; with `databases`, each with its database.
+
+    Args:
+        needs_database: whether a row without db_id, or with an index twice, is a mistake.
 
     Raises: DataError naming the line of a row without a prompt; DatabaseError for a missing file.
     """
+    from luciola.cli.predictions import check_numbered
     from luciola.data.readers.record import keys
     from luciola.data.readers.source import rows_of_file
     from luciola.sql.answer import writable
     from luciola.sql.dail.voting import voting_file
 
-    found = []
+    found: list[Asked] = []
+    taken: set[int] = set()
     for place, row in enumerate(rows_of_file(path)):
         if "prompt" not in row.values:
             raise row.error(
@@ -58,6 +63,8 @@ def read_prompts(path: str, databases: str = "") -> list[Asked]:
         prompt, db_id = writable(row.string("prompt")), str(row.values.get("db_id") or "")
         number = row.values.get("index")
         index = number if isinstance(number, int) else place
+        if needs_database:
+            check_numbered(row, db_id, index, taken)
         file = voting_file(databases, db_id) if databases else None
         found.append(Asked(index, db_id, prompt, file))
     if not found:

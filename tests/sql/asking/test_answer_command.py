@@ -252,3 +252,56 @@ def test_cut_answers_and_thoughts_without_one_are_counted_and_said(
     content = json.loads(report.read_text())
     assert content["summary"]["cut"] == 2
     assert [row["cut"] for row in content["examples"]] == [[], [0], [0]]
+
+
+def bird_lines(path: str) -> dict[str, str]:
+    return dict(json.loads(Path(path).read_text()))
+
+
+def test_a_json_file_is_written_in_birds_form_and_read_again(
+    ask: Command, server: Any, words: Any, questions: Path, databases: Path
+) -> None:
+    server.reply = saying(words, many="count(*) FROM shop", first="min(id)\tFROM city", Names="'ä'")
+    assert ask(out="predict_dev.json") == 0
+    mark = "\t----- bird -----\t"
+    assert bird_lines("predict_dev.json") == {
+        "0": f"SELECT count(*) FROM shop{mark}shop",
+        "1": f"SELECT min(id) FROM city{mark}city",
+        "2": f"SELECT 'ä'{mark}shop",
+    }
+    assert ask(out="predict_dev.json") == 0  # a second start replaces what the first one wrote
+    judged = ["--gold", str(questions), "--predictions", "predict_dev.json", "--metrics", "ex"]
+    judged += ["--databases", str(databases), "--json", "verdicts.json"]
+    assert main(["sql", "eval", *judged]) == 0
+    assert json.loads(Path("verdicts.json").read_text())["summary"]["ex"] == pytest.approx(2 / 3)
+
+
+def test_the_flag_decides_the_form_whatever_the_name(ask: Command, server: Any, words: Any) -> None:
+    server.reply = saying(words, many="1", first="2", Names="3")
+    assert ask("--bird", out="a.sql") == 0
+    assert list(bird_lines("a.sql")) == ["0", "1", "2"]
+    assert ask("--no-bird", out="b.json") == 0
+    assert Path("b.json").read_text() == "SELECT 1\nSELECT 2\nSELECT 3\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"index": 1, "prompt": "b"}, "a row has no db_id"),
+        ({"index": 0, "prompt": "b", "db_id": "shop"}, "index 0 comes twice"),
+    ],
+)
+def test_what_birds_form_cannot_hold_is_refused_before_anything_is_asked(
+    second: dict[str, Any],
+    said: str,
+    server: Any,
+    prompts: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"index": 0, "prompt": "a", "db_id": "shop"}, second]
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = ["--endpoint", server.url, "--name", "m", "--out", "p.json"]
+    assert main(["sql", "answer", "--prompts", str(prompts), *model]) == 1
+    shown = capsys.readouterr().err
+    assert f"prompts.jsonl:2: {said}" in shown
+    assert server.bodies == []
