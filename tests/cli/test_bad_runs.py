@@ -82,6 +82,7 @@ def test_an_example_longer_than_the_context_is_cut_with_a_notice(
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b" * 300}]
     Path("long.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
     words = "train sft model=model data=long.jsonl max_length=2000 max_steps=1 device=cpu out=run"
+    words += " max_cut=1"
     assert main(words.split()) == 0
     shown = capsys.readouterr().err
     assert "max_length=2000 is more than the 256 tokens that model can see" in shown

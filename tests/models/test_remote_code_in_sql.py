@@ -65,9 +65,9 @@ def test_prompts_are_counted_and_answered_with_such_a_model_when_asked(
     assert "--trust-remote-code goes with --model" in capsys.readouterr().err
     _write_question(tmp_path)
     prompts = ["sql", "prompts", "--questions", f"{tmp_path}/questions.jsonl"]
-    prompts += ["--databases", f"{tmp_path}/database", "--out", f"{tmp_path}/prompts.jsonl"]
+    prompts += ["--databases", f"{tmp_path}/database", "--out", f"{tmp_path}/shown.jsonl"]
     assert main(prompts) == 0
-    tokens = counter(str(spelt))(json.loads((tmp_path / "prompts.jsonl").read_text())["prompt"])
+    tokens = counter(str(spelt))(json.loads((tmp_path / "shown.jsonl").read_text())["prompt"])
     prompts += ["--tokenizer", str(spelt), "--max-tokens", f"{tokens}", "--max-answer-tokens", "0"]
     assert main(prompts) == 0
     assert "too long" not in capsys.readouterr().out
