@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from luciola.fingerprints.naming import named
-
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
@@ -32,8 +30,11 @@ METHODS = {
     "sft": "luciola.methods.sft",
 }
 """The calls that train, and where each is."""
+CALLS = {**METHODS, "named": "luciola.fingerprints.naming"}
+"""Every call of this package; each is imported when it is used."""
 
 if TYPE_CHECKING:
+    from luciola.fingerprints.naming import named
     from luciola.methods.dpo import dpo
     from luciola.methods.ilql_runs import ilql
     from luciola.methods.online.calls import a2c, grpo, ppo, rloo
@@ -45,8 +46,8 @@ def __getattr__(name: str) -> Any:
     """Import the heavy parts only when they are used, so that `import luciola` takes
     milliseconds.
     """
-    if name in METHODS:
+    if name in CALLS:
         from importlib import import_module
 
-        return getattr(import_module(METHODS[name]), name)
+        return getattr(import_module(CALLS[name]), name)
     raise AttributeError(f"module 'luciola' has no attribute {name!r}")

@@ -53,6 +53,20 @@ def test_help_appears_at_once(words: list[str]) -> None:
     assert min(seconds) < 0.6
 
 
+def test_help_loads_only_the_command_line() -> None:
+    """Every further module costs a start of the program something."""
+    code = (
+        "import sys; from luciola.cli.main import main; main(['--help']);"
+        "print(sorted(n for n in sys.modules if n.split('.')[0] == 'luciola'));"
+        "print('hashlib' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-2:] == [
+        "['luciola', 'luciola.cli', 'luciola.cli.errors', 'luciola.cli.main', 'luciola.errors']",
+        "False",
+    ], result.stderr
+
+
 def test_help_and_recipes_load_no_heavy_package() -> None:
     code = (
         "import sys; from luciola.cli.main import main; main(['--help']);"
