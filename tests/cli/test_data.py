@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from luciola.cli.main import main
+from support import write_model
 
 TALK = {
     "messages": [
@@ -108,9 +109,27 @@ def test_check_counts_rows_turns_and_tokens(
         "2 examples, 80 tokens, 6 of them trained (8 %)",
         "length in tokens: 46 to 46, median 46, 95 % up to 46",
         "prefixes computed once in a tree: 6 tokens less (8 %)",
-        "cut at 40 tokens: 2 examples",
+        "cut at 40 tokens: 2 examples of 2 (100%)",
+        "warning: training refuses to cut more than 80% (max_cut)",
         "every row can be used",
     ]
+
+
+def test_check_says_the_share_that_is_cut_as_training_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three of four fit; with training's own limit its message has the same words."""
+    short, long = ({"messages": [{"role": "user", "content": q}, {"role": "assistant",
+                   "content": "yes"}]} for q in ("q", "q" * 90))  # fmt: skip
+    model = write_model(tmp_path / "model")
+    file = write(tmp_path / "x.jsonl", [short, short, short, long])
+    said = "cut at 40 tokens: 1 example of 4 (25%)"
+    out = run(capsys, "check", file, f"model={model}", "max_length=40")[1]
+    assert said in out.splitlines()
+    assert "training refuses" not in out
+    assert main(["train", "sft", f"model={model}", f"data={file}", "max_length=40", "device=cpu",
+                 "--dry-run"]) == 0  # fmt: skip
+    assert said in "".join(capsys.readouterr())
 
 
 def test_check_lists_all_rows_that_cannot_be_used(

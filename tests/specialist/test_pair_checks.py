@@ -192,6 +192,35 @@ class TestTraining:
         with pytest.raises(DataError, match="2 that do more than read what they may"):
             train_specialist(config, dry_run=True, show=False)
 
+    def test_one_bad_pair_that_happens_to_be_held_out_refuses_nothing(
+        self, shop: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """One of 20 is 5 %, wherever it falls; one of the 2 held out would be half of them."""
+        for bad in (0, 9, 19):
+            queries = [BAD["table"] if i == bad else GOOD for i in range(20)]
+            pairs = write_pairs(Path("pairs.jsonl"), queries)
+            for seed in range(3):
+                assert (
+                    self.train(shop, pairs, "--dry-run", "eval_fraction=0.1", f"seed={seed}") == 0
+                )
+                said = "".join(capsys.readouterr())
+                assert "1 of 20 pairs left out, because their SQL does not run:" in said
+
+    def test_the_first_that_fails_is_the_first_of_the_file(
+        self, shop: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The split shuffles the pairs; a person looks for the first line."""
+        pairs = write_pairs(Path("pairs.jsonl"), [GOOD] * 3 + [BAD["table"]] * 17)
+        assert self.train(shop, pairs, "--dry-run") == 1
+        assert "the first: pairs.jsonl:4 (" in capsys.readouterr().err
+
+    def test_pairs_without_their_flag_are_no_recipe(
+        self, shop: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_pairs(Path("pairs.jsonl"), [GOOD])
+        assert main(["sql", "train", str(shop), "pairs.jsonl", "model=m"]) == 2
+        assert "given with --pairs pairs.jsonl" in capsys.readouterr().err
+
     def test_held_out_pairs_are_checked_too(
         self, shop: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -187,9 +187,11 @@ def _renderer(view: View) -> Renderer:
 
 def _check_tokens(dataset: Dataset, view: View) -> list[Exception]:
     """Prints the token statistics; returns what could not be rendered."""
+    from luciola.config.training import TrainingConfig
     from luciola.data.statistics import statistics
     from luciola.errors import LuciolaError
 
+    max_cut = TrainingConfig.max_cut
     renderer = _renderer(view)
     rendered: list[Tokens] = []
     problems: list[Exception] = []
@@ -199,7 +201,10 @@ def _check_tokens(dataset: Dataset, view: View) -> list[Exception]:
         except LuciolaError as error:
             problems.append(error)
     if rendered:
-        typer.echo(statistics(rendered, view.max_length).text())
+        figures = statistics(rendered, view.max_length)
+        typer.echo(figures.text())
+        if figures.truncated > max_cut * figures.examples:
+            typer.echo(f"warning: training refuses to cut more than {max_cut:.0%} (max_cut)")
     return problems
 
 

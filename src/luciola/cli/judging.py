@@ -49,7 +49,10 @@ def judge_files(
     rows: list[Gold] = []
     if is_dataset(gold):
         opened = open_dataset(gold, needs_query=True)
-        rows = [Gold(q.query.strip(), q.db_id, q.difficulty.strip()) for q in opened.questions]
+        rows = [
+            Gold(q.query.strip(), q.db_id, q.difficulty.strip(), number)
+            for number, q in enumerate(opened.questions, 1)
+        ]
         if not databases:
             databases, tables = str(opened.place()), tables or str(opened.tables or "")
     given = {"--official": official, "--keep-distinct": keep_distinct, "--plug-value": plug_value}

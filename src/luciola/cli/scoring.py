@@ -50,6 +50,7 @@ def score_model(
 
     chosen, databases = _read(database, pairs, limit)
     rule = _rule(pairs, bird)
+    places = [databases.of(pair) for pair in chosen]
     writer = Writer(model, device=device, progress=_progress, trust_remote_code=trust_remote_code)
     place = _answers_place(out, database, pairs, model)
     cache = AnswerCache(place)
@@ -68,7 +69,7 @@ def score_model(
     if out:
         out.write(prediction_rows(chosen, evaluation.predictions, evaluation.report))
     _write_reports(
-        json_file, report_file, chosen, evaluation.predictions, verdicts, databases, model
+        json_file, report_file, chosen, evaluation.predictions, verdicts, databases, places, model
     )
     _check_judged(evaluation.report)
     if not evaluation.report.unanswered and evaluation.report.judged == len(chosen):
@@ -118,7 +119,9 @@ def score_file(
     )
     if out:
         out.write(prediction_rows(chosen, answers, found))
-    _write_reports(json_file, report_file, chosen, answers, found.verdicts, databases, predictions)
+    _write_reports(
+        json_file, report_file, chosen, answers, found.verdicts, databases, places, predictions
+    )
     _check_judged(found)
     return "\n".join([summary(found), *_benchmark(chosen, found.verdicts, rule)])
 
@@ -175,15 +178,19 @@ def _write_reports(
     predictions: Sequence[str],
     verdicts: Sequence[Verdict],
     databases: Databases,
+    places: Sequence[str],
     model: str,
 ) -> None:
-    """Which answers failed and why, by database and hardness."""
+    """Which answers failed and why, by database and hardness.
+
+    Args:
+        places: each pair's database, as it was found before anything was answered.
+    """
     if not (json_file or report_file):
         return
     from luciola.specialist.evaluation_report import judged_pairs, page, report
     from luciola.sql.answer import writable
 
-    places = [databases.of(pair) for pair in pairs]
     judged = judged_pairs(pairs, predictions, verdicts, places)
     if json_file:
         text = json.dumps(report(judged, model=model), ensure_ascii=False, indent=1)

@@ -99,6 +99,7 @@ def train(
 
     flags = {"pairs": pairs, "allow_tables": allow_tables, "allow_columns": allow_columns}
     given = [f"{name}={value}" for name, value in flags.items() if value]
+    _check_pairs_are_named(words or [])
     path, overrides = split_words(_named_database(words or []))
     config = load(SqlConfig, path, [*overrides, *given])
     check_sql_training(config)
@@ -111,6 +112,16 @@ def train(
 
         name = display_name(config.database)
         typer.echo(f'Ask it: luciola sql ask {name} "…" --model {result.model}')
+
+
+def _check_pairs_are_named(words: list[str]) -> None:
+    """Raises: ConfigError for a file of pairs without --pairs, which is no recipe."""
+    for word in words[1:]:
+        if "=" not in word and word.endswith((".jsonl", ".json", ".csv", ".parquet")):
+            raise ConfigError(
+                f"{word} is neither a setting nor a recipe",
+                remedy=f"A file of pairs is given with --pairs {word}.",
+            )
 
 
 def _named_database(words: list[str]) -> list[str]:

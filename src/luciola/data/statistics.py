@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from luciola.data.cutting import cut_text
 from luciola.data.summary import counted
 from luciola.errors import DataError
 from luciola.types import Tokens
@@ -47,7 +48,11 @@ class Statistics:
                 f"prefixes computed once in a tree: {self.shared:,} tokens less ({share:.0f} %)"
             )
         if self.truncated:
-            lines.append(f"cut at {self.max_length:,} tokens: {counted(self.truncated, 'example')}")
+            lines.append(
+                cut_text(
+                    self.truncated, self.examples, "example", left_out=False, limit=self.max_length
+                )
+            )
         if self.untrained:
             lines.append(f"no trained token left: {counted(self.untrained, 'example')}")
         return "\n".join(lines)

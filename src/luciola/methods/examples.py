@@ -114,7 +114,6 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
             remedy=f"The shortest has {figures.shortest} tokens; raise max_length.",
         )
     check_fit(figures, config.max_cut)
-    notes += cut_notes(figures)
     weights = tuple(source.weight for source in config.data)
     return Examples(
         source=Rendered(train),
@@ -124,12 +123,6 @@ def load_examples(config: SftConfig, tokenizer: PreTrainedTokenizerBase) -> Exam
         notes=tuple(notes),
         shared_prefixes=saves_work(train),
     )
-
-
-def cut_notes(figures: Statistics) -> list[str]:
-    """What share of the examples is cut; none where all fit."""
-    share = f"{figures.truncated / figures.examples:.0%}"
-    return [f"{share} of the examples do not fit into max_length"] if figures.truncated else []
 
 
 def check_fit(figures: Statistics, most: float, path: str | None = None) -> None:

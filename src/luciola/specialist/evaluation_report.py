@@ -211,16 +211,19 @@ def _levels() -> Callable[[str, str], str]:
     """The hardness of a gold query on a database, each schema read once."""
 
     @cache
-    def schema(place: str) -> Schema:
-        return from_sqlite(Path(place), {})
+    def schema(place: str) -> Schema | None:
+        try:
+            return from_sqlite(Path(place), {})
+        except LuciolaError:  # gone or locked, which is asked once
+            return None
 
     def level(place: str, gold: str) -> str:
         if "://" in place:
             return UNKNOWN
         try:
             read = schema(place)
-            return hardness(_parsed(gold, read))
-        except (Problem, LuciolaError, RecursionError):
+            return UNKNOWN if read is None else hardness(_parsed(gold, read))
+        except (Problem, RecursionError):
             return UNKNOWN
 
     return level

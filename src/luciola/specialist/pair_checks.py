@@ -68,6 +68,11 @@ class CheckedPairs:
         """The pairs whose SQL runs."""
         return [pair for pair, one in self._both() if one.is_usable]
 
+    def parted(self, at: int) -> tuple[list[Pair], list[Pair]]:
+        """The usable ones among the first `at` pairs, and among the others."""
+        first = CheckedPairs(self.pairs[:at], self.outcomes[:at])
+        return first.usable, CheckedPairs(self.pairs[at:], self.outcomes[at:]).usable
+
     @property
     def num_failing(self) -> int:
         return sum(not one.is_usable for one in self.outcomes)
@@ -77,7 +82,7 @@ class CheckedPairs:
         for kind, words in (*REASONS.items(), *KEPT.items()):
             found = [(pair, one) for pair, one in self._both() if one.kind == kind]
             if found:
-                pair, first = found[0]
+                pair, first = min(found, key=_place_in_file)  # the split shuffles them
                 why = f" ({first.message})" if first.message else ""
                 yield f"{len(found):,} {words}; the first: {pair.origin}{why}"
 
@@ -207,6 +212,11 @@ def _run_all(
     finally:
         threads.shutdown(cancel_futures=True)
         known.save()
+
+
+def _place_in_file(found: tuple[Pair, Outcome]) -> tuple[str, int]:
+    origin = found[0].origin
+    return origin.path, origin.line
 
 
 def _place(pair: Pair, databases: Databases) -> str | Outcome:

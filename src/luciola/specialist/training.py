@@ -20,7 +20,7 @@ from luciola.data.order import permutation
 from luciola.data.statistics import statistics
 from luciola.data.summary import counted
 from luciola.errors import DataError
-from luciola.methods.examples import Examples, Order, check_fit, cut_notes, saves_work
+from luciola.methods.examples import Examples, Order, check_fit, saves_work
 from luciola.methods.job import Result
 from luciola.methods.requirements import check_machine
 from luciola.methods.sft import train
@@ -40,7 +40,7 @@ from luciola.specialist.checked_queries import CheckedQueries
 from luciola.specialist.completions import make_completions, prompt_room
 from luciola.specialist.evaluating import Databases, allowed_for
 from luciola.specialist.expertise import Expertise, check_representation, columns_of
-from luciola.specialist.pair_checks import check_pairs, check_share
+from luciola.specialist.pair_checks import CheckedPairs, check_pairs, check_share
 from luciola.specialist.pairs import Pair, read_pairs
 from luciola.specialist.reading import Reading
 from luciola.sql.database.address import display_name
@@ -90,16 +90,22 @@ def checked_lessons(
 ) -> tuple[Lessons, list[str]]:
     """The pairs whose SQL runs, and what there is to say about the others.
 
-    Raises: DataError where more than `max_failing_pairs` of them cannot run.
+    Pairs held out of one file count together with the rest of it: a share of a few says nothing.
+
+    Raises: DataError where more than `max_failing_pairs` of a file's pairs cannot run, or where
+        none is left to train on.
     """
     if not config.check_pairs:
         return lessons, []
     databases = Databases(config.database)
     allowed = allowed_for(databases, Allowed.of(config.allow_tables, config.allow_columns))
     known = CheckedQueries.of(databases.place, allowed)
-    parts: list[list[Pair]] = []
+    several = bool(config.eval_pairs)
+    whole = [*lessons.training, *lessons.held_out]
+    files = (lessons.training, lessons.held_out) if several else (whole,)
+    found: list[CheckedPairs] = []
     notes: list[str] = []
-    for pairs in (lessons.training, lessons.held_out):
+    for pairs in files:
         checked = check_pairs(
             pairs,
             databases,
@@ -109,11 +115,13 @@ def checked_lessons(
             allowed=allowed,
         )
         check_share(checked, databases, config.max_failing_pairs, setting="max_failing_pairs")
-        parts.append(checked.usable)
+        found.append(checked)
         left_out = f"{checked.num_failing:,} of {counted(len(pairs), 'pair')} left out"
         notes += [f"{left_out}, because their SQL does not run:"] if checked.num_failing else []
         notes += [f"  {line}" for line in checked.lines()]
-    return Lessons(parts[0], parts[1]), notes
+    if several:
+        return Lessons(found[0].usable, found[1].usable), notes
+    return Lessons(*found[0].parted(len(lessons.training))), notes
 
 
 def train_specialist(
@@ -197,10 +205,7 @@ def make_examples(
         order=Order((len(usable),), (1.0,), config.seed),
         held_out=(),
         statistics=figures,
-        notes=(
-            f"{config.pairs}: {len(pairs):,} pairs of question and SQL",
-            *cut_notes(figures),
-        ),
+        notes=(f"{config.pairs}: {len(pairs):,} pairs of question and SQL",),
         shared_prefixes=saves_work(usable),
     )
 

@@ -134,7 +134,7 @@ def test_the_word_value_is_spoilt_only_in_the_official_mode(zoo: Path) -> None:
     assert (default.em, default.ex) == (True, True)
     assert default.official == {"em": False, "ex": False}
     assert (official.em, official.ex, official.official) == (False, False, {})
-    assert "--official judges 1 otherwise: 0" in table([default], Options())
+    assert "--official judges 1 otherwise: line 1" in table([default], Options())
 
 
 @pytest.mark.parametrize(

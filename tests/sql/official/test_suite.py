@@ -68,7 +68,7 @@ def test_the_file_on_which_a_prediction_fails_is_named(
         "ex: the database does not accept the query: no such column: Nam"
     )
     said = capsys.readouterr().out
-    assert "1 zoo: ts: on zoo_1.sqlite: its result differs from gold's" in said
+    assert "line 2, zoo: ts: on zoo_1.sqlite: its result differs from gold's" in said
     assert "ts is ex here" not in said
 
 
@@ -98,7 +98,10 @@ def test_without_the_first_file_the_others_are_the_suite(judge: Judge, suite: Pa
     right, wrong = judge(GOLD.replace(">", ">=").replace("35", "36"), f"{GOLD} LIMIT 1")
     assert (right["ts"], wrong["ts"]) == (1, 0)
     (unjudged, _) = judge(GOLD, GOLD, metrics="ex")
-    assert (unjudged["ex"], unjudged["error"]) == (None, "ex: there is no database file")
+    assert (unjudged["ex"], unjudged["error"]) == (
+        None,
+        "ex: not judged: there is no database file",
+    )
 
 
 def test_a_database_that_is_nowhere_is_named_with_its_file(

@@ -52,6 +52,11 @@ class Result:
     cut: int = 0
     thoughts: int = 0
 
+    @property
+    def unreadable(self) -> int:
+        """Questions without a verdict because their database could not be read."""
+        return sum(each.is_unreadable for each in self.judged)
+
     def verdicts(self, name: str) -> list[bool | None]:
         """em, ex or valid of each question; None where gold fails or it was not judged."""
         return [getattr(each, name) for each in self.judged]

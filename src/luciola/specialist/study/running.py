@@ -197,6 +197,8 @@ def _line(point: Point, result: Result, number: int, count: int) -> str:
     words = [f"{name} {share:.1%}" for name, share in shares if share is not None]
     words += [f"{result.prompt_tokens:,.0f} tokens"] if result.prompt_tokens else []
     words += [f"{result.failed} without an answer"] if result.failed else []
+    if result.unreadable:
+        words += [f"{result.unreadable} not judged, because the database cannot be read"]
     words += [f"{result.cut} cut off"] if result.cut else []
     words += [f"{result.thoughts} with thoughts alone"] if result.thoughts else []
     return f"{number}/{count} {point.model} {point.way}: {', '.join(words)}"

@@ -79,7 +79,9 @@ class Study:
         return [result for result in found if result is not None]
 
     def unfinished(self) -> list[Point]:
-        """Points without a result, or with questions that a server failed to answer."""
+        """Points without a result, or with questions that a server failed to answer, or that
+        could not be judged because their database could not be read.
+        """
         return [point for point in self.plan.points if not self._is_finished(point)]
 
     def outdated(self) -> int:
@@ -93,7 +95,9 @@ class Study:
 
     def _is_finished(self, point: Point) -> bool:
         result = self.result_of(point)
-        return result is not None and not (result.failed and self.model_of(point).url)
+        if result is None or result.unreadable:
+            return False
+        return not (result.failed and self.model_of(point).url)
 
     def sampling(self, point: Point) -> Sampling:
         """How a point's prompts are answered."""

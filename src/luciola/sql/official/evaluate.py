@@ -18,7 +18,7 @@ from typing import Any
 from luciola.errors import DatabaseError, DataError
 from luciola.sql.database.limits import MIB
 from luciola.sql.database.sandbox import Sandbox
-from luciola.sql.official.execution import Judge, Outcome, database_file, suite_files
+from luciola.sql.official.execution import UNREADABLE, Judge, Outcome, database_file, suite_files
 from luciola.sql.official.files import Example
 from luciola.sql.official.grammar import parse
 from luciola.sql.official.hardness import hardness
@@ -55,8 +55,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Judged:
-    """The verdicts on one example; None where there is none, because gold fails or was not asked.
+    """The verdicts on one example; None where there is none: gold fails, the database cannot be
+    read, or it was not asked.
 
+    `index` counts from 0, as in files of predictions; `line` is the line of the gold file, from 1.
     `official` holds the official verdicts that differ from those here; `difficulty` is the data
     set's own word, "" where it has none.
     """
@@ -72,6 +74,17 @@ class Judged:
     partial: Mapping[str, Score] = field(default_factory=dict)
     official: Mapping[str, bool] = field(default_factory=dict)
     difficulty: str = ""
+    line: int = 0
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether a verdict is missing because the database could not be read."""
+        return any(error.startswith(UNREADABLE) for error in self.errors.values())
+
+    @property
+    def place(self) -> str:
+        """Where it is in the gold file, for people."""
+        return f"line {self.line or self.index + 1}"
 
 
 def evaluate(
@@ -81,6 +94,8 @@ def evaluate(
     options: Options,
 ) -> list[Judged]:
     """The verdicts in the order of the examples.
+
+    A database that cannot be read, being locked or gone, costs only its own examples.
 
     Args:
         examples: gold and predictions.
@@ -116,17 +131,20 @@ def as_official(predicted: str) -> str:
     return predicted.replace("value", "1")
 
 
-def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> Callable[[str], Schema]:
+SchemaOf = Callable[[str], Schema | DatabaseError]
+
+
+def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> SchemaOf:
     @cache
-    def schema_of(db_id: str) -> Schema:
+    def schema_of(db_id: str) -> Schema | DatabaseError:
         entry = tables.get(db_id)
         file = database_file(databases, db_id)
         if file.is_file():
             try:
                 return from_sqlite(file, equal_columns(entry) if entry else declared_equal(file))
-            except DatabaseError:
+            except DatabaseError as error:
                 if entry is None:
-                    raise
+                    return error
         if entry is None:
             raise DataError(
                 f"there is no database {db_id!r}: no file {file}, and no entry in tables.json",
@@ -137,12 +155,12 @@ def _schemas(databases: Path, tables: Mapping[str, Mapping[str, Any]]) -> Callab
     return schema_of
 
 
-def _matched(
-    index: int, example: Example, schema_of: Callable[[str], Schema], options: Options
-) -> Judged:
+def _matched(index: int, example: Example, schema_of: SchemaOf, options: Options) -> Judged:
     """Hardness, and exact match where it is asked for."""
     schema = schema_of(example.db_id)
-    blank = Judged(index, example.db_id, difficulty=example.difficulty)
+    blank = Judged(index, example.db_id, difficulty=example.difficulty, line=example.line)
+    if isinstance(schema, DatabaseError):
+        return replace(blank, errors={"database": f"{UNREADABLE}{schema.message}"})
     try:
         gold = _parsed(example.gold, schema, lenient=not options.official)
     except Problem as problem:
@@ -227,7 +245,7 @@ def _with_outcome(
     official = outcome if changed == text else _outcome(example, judge, files, changed)
     errors = {**judged.errors, **({metric: outcome.error} if outcome.error else {})}
     verdicts: dict[str, Any] = {metric: outcome.correct}
-    if official.correct is not None and official.correct != outcome.correct:
+    if None not in (official.correct, outcome.correct) and official.correct != outcome.correct:
         verdicts["official"] = {**judged.official, metric: official.correct}
     valid = judged.valid if judged.valid is not None or outcome.correct is None else outcome.runs
     return replace(judged, errors=errors, valid=valid, **verdicts)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from luciola.errors import LuciolaError, SqlInvalidError
+from luciola.errors import DatabaseError, LuciolaError, SqlInvalidError
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import TOO_DEEP
@@ -22,12 +22,14 @@ from luciola.sql.rules import Rule
 
 MAX_PLUGGED = 1_000
 """Predictions with gold literals that are tried at most; the official evaluator has no bound."""
+UNREADABLE = "not judged: "
+"""How the error of an example begins whose database cannot be read: gone, or locked."""
 LOGS = ("-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`correct` is None where gold itself fails; `runs` tells whether the prediction ran."""
+    """`correct` is None where gold fails or the database cannot be read; `runs`: the prediction."""
 
     correct: bool | None
     runs: bool
@@ -64,7 +66,7 @@ class Judge:
     def judge(self, gold: str, predicted: str, files: Sequence[Path]) -> Outcome:
         """Whether the prediction, or one of it with gold's literals, is right on all files."""
         if not files:
-            return Outcome(None, runs=False, error="there is no database file")
+            return Outcome(None, runs=False, error=f"{UNREADABLE}there is no database file")
         outcome = self._on_all(gold, predicted, files)
         if outcome.correct is not False or not self.plug_value:
             return outcome
@@ -86,6 +88,8 @@ class Judge:
         query = self.rule.prepare(predicted).strip()
         wanted_query = self.rule.prepare(gold).strip()
         wanted = self._gold_result(wanted_query, file)
+        if isinstance(wanted, DatabaseError):
+            return Outcome(None, runs=False, error=f"{UNREADABLE}{wanted.message}")
         if isinstance(wanted, LuciolaError):
             return Outcome(None, runs=False, error=f"gold fails on {file.name}: {wanted.message}")
         if not query:
@@ -93,6 +97,8 @@ class Judge:
         if query == wanted_query:
             return Outcome(correct=True, runs=True)
         found = self._run(query, file)
+        if isinstance(found, DatabaseError):  # not the prediction's fault
+            return Outcome(None, runs=False, error=f"{UNREADABLE}{found.message}")
         if isinstance(found, LuciolaError):
             return Outcome(correct=False, runs=False, error=found.message)
         try:
@@ -105,7 +111,9 @@ class Judge:
     def _gold_result(self, query: str, file: Path) -> Result | LuciolaError:
         found = self._gold.get((file, query))
         if found is None:
-            found = self._gold[file, query] = self._run(query, file)
+            found = self._run(query, file)
+            if not isinstance(found, DatabaseError):  # a lock may be gone for the next
+                self._gold[file, query] = found
         return found
 
     def _run(self, query: str, file: Path) -> Result | LuciolaError:

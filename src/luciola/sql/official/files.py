@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +23,28 @@ PREDICTION_NAMES = ("prediction", "predicted", "pred", "sql", "SQL", "query", "a
 
 @dataclass(frozen=True)
 class Gold:
-    """A gold query and the database it is for; `difficulty` is the data set's own word, or ""."""
+    """A gold query and the database it is for.
+
+    Args:
+        difficulty: the data set's own word, or "".
+        line: of its file, from 1; of a JSON list the place in it.
+    """
 
     query: str
     db_id: str
     difficulty: str = ""
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A gold query, the database it is for, what was predicted, and the data set's difficulty."""
+    """A gold query, the database it is for, and what was predicted; the rest as in `Gold`."""
 
     gold: str
     db_id: str
     predicted: str
     difficulty: str = ""
+    line: int = field(default=0, compare=False)
 
 
 def read_examples(gold: Path, predictions: Path) -> list[Example]:
@@ -58,7 +65,7 @@ def paired(wanted: Sequence[Gold | None], predictions: Path, gold: Path | str) -
     found = read_predictions(predictions, len(wanted), f"lines of {gold}")
     pairs = zip(wanted, found, strict=True)
     examples = [
-        Example(row.query, row.db_id, predicted, row.difficulty)
+        Example(row.query, row.db_id, predicted, row.difficulty, row.line)
         for row, predicted in pairs
         if row is not None
     ]
@@ -90,7 +97,7 @@ def _gold_rows(path: Path) -> list[Gold | None]:
 def _gold_row(row: Any, path: Path, line: int) -> Gold:
     difficulty = row.get("difficulty") if isinstance(row, dict) else None
     word = difficulty.strip() if isinstance(difficulty, str) else ""
-    return Gold(_text(row, GOLD_NAMES, path, line), _db(row, path, line), word)
+    return Gold(_text(row, GOLD_NAMES, path, line), _db(row, path, line), word, line)
 
 
 def _gold_line(text: str, path: Path, line: int) -> Gold | None:
@@ -104,7 +111,7 @@ def _gold_line(text: str, path: Path, line: int) -> Gold | None:
             line=line,
             remedy="A gold file holds SQL<TAB>db_id a line.",
         )
-    return Gold(sql, db_id.split("\t")[0].strip())
+    return Gold(sql, db_id.split("\t")[0].strip(), line=line)
 
 
 def read_predictions(

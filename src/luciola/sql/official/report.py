@@ -35,6 +35,7 @@ def summary(judged: Sequence[Judged], options: Options) -> dict[str, Any]:
         "partial": partial(judged),
         "mode": "bird" if options.bird else "official" if options.official else "default",
         "gold_failures": [each.index for each in judged if _gold_fails(each)],
+        "not_judged": [each.index for each in judged if each.is_unreadable],
         "differs_from_official": [each.index for each in judged if each.official],
     }
 
@@ -117,7 +118,7 @@ def _databases(judged: Sequence[Judged], named: Sequence[str]) -> list[str]:
 
 def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     notes = []
-    unread = [each for each in judged if each.hardness is None]
+    unread = [each for each in judged if each.hardness is None and not each.is_unreadable]
     if unread and ("em" in options.metrics or not (options.bird or _difficulties(judged))):
         lacking = "em and hardness" if "em" in options.metrics else "hardness"
         notes.append(f"without {lacking} because gold does not parse: {len(unread)}")
@@ -125,12 +126,15 @@ def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
     if failing := [each for each in judged if _gold_does_not_run(each)]:
         notes.append(f"left out because gold fails: {len(failing)}")
         notes += _reasons(failing)
+    if unreadable := [each for each in judged if each.is_unreadable]:
+        notes.append(f"left out because the database cannot be read: {len(unreadable)}")
+        notes += _reasons(unreadable)
     if wrong := [each for each in judged if _is_wrong(each)]:
         notes.append(f"wrong by a metric: {len(wrong)}")
         notes += _reasons(wrong)
     differing = [each for each in judged if each.official]
     if differing:
-        numbers = ", ".join(str(each.index) for each in differing[:FAILURES_SHOWN])
+        numbers = ", ".join(each.place for each in differing[:FAILURES_SHOWN])
         more = ", …" if len(differing) > FAILURES_SHOWN else ""
         notes.append(f"--official judges {len(differing)} otherwise: {numbers}{more}")
     elif not (options.official or options.bird):
@@ -141,7 +145,7 @@ def _notes(judged: Sequence[Judged], options: Options) -> list[str]:
 def _reasons(judged: Sequence[Judged], only: str = "") -> list[str]:
     """Why, for each; `only` the error of that name, where several are known."""
     shown = judged[:FAILURES_SHOWN]
-    lines = [f"  {j.index} {j.db_id}: {j.errors.get(only) or _error(j)}" for j in shown]
+    lines = [f"  {j.place}, {j.db_id}: {j.errors.get(only) or _error(j)}" for j in shown]
     left = len(judged) - FAILURES_SHOWN
     return [*lines, f"  and {left} more (--json FILE lists all)"] if left > 0 else lines
 
@@ -198,6 +202,7 @@ def _example(judged: Judged) -> dict[str, Any]:
     verdicts = {name: _number(getattr(judged, name)) for name in SHARES}
     return {
         "index": judged.index,
+        "line": judged.line or None,
         "db_id": judged.db_id,
         "hardness": judged.hardness,
         "difficulty": judged.difficulty or None,
