@@ -105,6 +105,7 @@ def prompts(
     """
     from luciola.cli.prompt_files import with_predictions, write_prompts
     from luciola.runs.outputs import DATABASES, check_output
+    from luciola.sql.dail.embedding import check_vectors_folder
     from luciola.sql.dail.organization import organization as organization_of
     from luciola.sql.dail.prompting import FewShot, with_examples, zero_shot
     from luciola.sql.dail.representation import representation as representation_of
@@ -116,6 +117,8 @@ def prompts(
     )
     read = (questions, (databases, DATABASES), tables, pool, predictions, similarity, tokenizer)
     output = check_output(out, inputs=read, overwrite=overwrite, signed=True)
+    if embeddings:
+        check_vectors_folder(Path(embeddings).expanduser())
     if not pool:
         _check_zero_shot(selection, organization, predictions, shots)
     way = FewShot(
@@ -225,7 +228,7 @@ def _compare(similarity: str, embeddings: str) -> Compare:
 
     if similarity == "bm25":
         return bm25
-    return partial(_by_meaning, similarity, Path(embeddings) if embeddings else None)
+    return partial(_by_meaning, similarity, Path(embeddings).expanduser() if embeddings else None)
 
 
 def _by_meaning(

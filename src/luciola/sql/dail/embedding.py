@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from luciola.errors import MissingExtraError, ModelError
+from luciola.errors import ConfigError, MissingExtraError, ModelError, StorageError
 
 ENCODERS = MappingProxyType(
     {
@@ -24,6 +25,8 @@ ENCODERS = MappingProxyType(
     }
 )
 """`mpnet` is the original's; `minilm` is a fifth of its size."""
+PARTIAL = ".partial.npy"
+KEPT = re.compile(r"[0-9a-f]{24}(\.partial)?\.npy")
 Encode = Callable[[list[str]], NDArray[np.float32]]
 
 
@@ -42,9 +45,8 @@ def embed(
     different = list(dict.fromkeys(texts))
     place = {text: index for index, text in enumerate(different)}
     kept = None if folder is None else folder / f"{_address(model, different)}.npy"
-    if kept is not None and kept.is_file():
-        vectors = np.load(kept)
-    else:
+    vectors = None if kept is None else _kept(kept, len(different))
+    if vectors is None:
         vectors = np.asarray((encode or _encoder(model))(different), dtype=np.float32)
         if kept is not None:
             _keep(kept, vectors)
@@ -76,9 +78,45 @@ def _address(model: str, texts: Sequence[str]) -> str:
     return digest.hexdigest()[:24]
 
 
+def _kept(path: Path, count: int) -> NDArray[np.float32] | None:
+    """The vectors in a file; None where there is none, or one that is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        vectors: NDArray[np.float32] = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return vectors if vectors.ndim == 2 and len(vectors) == count else None
+
+
 def _keep(path: Path, vectors: NDArray[np.float32]) -> None:
-    """Written beside and renamed, so that a file is never half there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, vectors)
-    partial.replace(path)
+    """Written beside and renamed, so that a file is never half there.
+
+    Raises: StorageError where nothing can be written.
+    """
+    partial = path.with_suffix(PARTIAL)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(partial, vectors)
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path.parent} cannot keep vectors ({error.strerror})",
+            remedy="Name another folder, or leave --embeddings out.",
+        ) from None
+
+
+def check_vectors_folder(folder: Path) -> None:
+    """Whether vectors can be kept in a folder; asked before they are computed.
+
+    Raises: ConfigError where it is a file, or holds anything that is not kept vectors.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--embeddings: {folder} is a file, not a folder")
+    names = [path.name for path in folder.glob("*") if not path.name.startswith(".")]
+    foreign = sorted(name for name in names if not KEPT.fullmatch(name))
+    if foreign:
+        raise ConfigError(
+            f"--embeddings: {folder} is not empty and holds no vectors (it has {foreign[0]!r})",
+            remedy="Name a new folder; nothing in this one was touched.",
+        )
