@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,13 +27,14 @@ class Allowed:
     def of(cls, tables: Iterable[str] = (), columns: Iterable[str] = ()) -> Allowed | None:
         """From names `table` and `table.column`; None where both are empty: all may be read.
 
-        A table of which columns are named is restricted to these.
+        A table of which columns are named is restricted to these. The column stands behind the
+        last dot, `schema.table.column`; one that holds a dot itself is quoted, `table."a.b"`.
         Raises: ConfigError for a column without its table.
         """
         found: dict[str, frozenset[str] | None] = {folded(name): None for name in tables}
         for name in columns:
-            table, dot, column = folded(name).partition(".")
-            if not (table and dot and column):
+            table, column = _table_and_column(folded(name))
+            if not (table and column):
                 raise ConfigError(
                     f"the column {name!r} is named without its table",
                     remedy="Write table.column, e.g. employee.name.",
@@ -71,6 +73,14 @@ class Allowed:
         if sent is None:
             return None
         return cls({table: None if names is None else frozenset(names) for table, names in sent})
+
+
+def _table_and_column(name: str) -> tuple[str, str]:
+    quoted = re.fullmatch(r'(.+)\."((?:[^"]|"")+)"', name)
+    if quoted:
+        return quoted[1], quoted[2].replace('""', '"')
+    table, _, column = name.rpartition(".")
+    return table, column
 
 
 def restricted(schema: Schema, allowed: Allowed, database: str) -> Schema:

@@ -10,6 +10,9 @@ from luciola.sql.database.limits import Limits
 from luciola.sql.database.result import Cell
 from luciola.sql.schema import Schema
 
+UNKNOWN = "unknown"
+"""The kind of an error for a table or column that a server does not find."""
+
 
 class RefusedError(Exception):
     """A request that cannot be answered; `kind` is one that `result.failure` knows."""
@@ -18,6 +21,16 @@ class RefusedError(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+
+
+def hidden(error: RefusedError, allowed: Allowed | None) -> RefusedError:
+    """The error for a name that was not found, where not all may be read: it says what may be.
+
+    One sentence for what may not be read and for what is not there, so that it tells neither.
+    """
+    if allowed is None or error.kind != UNKNOWN:
+        return error
+    return RefusedError("hidden", str(allowed))
 
 
 class Rows(NamedTuple):

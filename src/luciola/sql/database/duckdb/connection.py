@@ -16,7 +16,7 @@ except ImportError:  # told where a session is opened
 from luciola.sql.database.duckdb.watchdog import Watchdog
 from luciola.sql.database.limits import MIB, Limits
 from luciola.sql.database.result import Cell
-from luciola.sql.database.session import RefusedError, Rows
+from luciola.sql.database.session import UNKNOWN, RefusedError, Rows
 from luciola.sql.identifier import quoted
 
 IS_INSTALLED = duckdb is not None
@@ -28,6 +28,7 @@ NO_MEMORY = (
     "std::bad_alloc",
     "failed to pin",
 )
+NOT_FOUND = ("Referenced column", "Referenced table", "does not have a column")
 SAFE = {
     "threads": "1",
     "temp_directory": "",
@@ -120,6 +121,8 @@ def _own_errors() -> Iterator[None]:
         is_memory = any(phrase in text for phrase in NO_MEMORY)
         if is_memory or isinstance(error, duckdb.OutOfMemoryException):
             raise RefusedError("memory") from None
+        if isinstance(error, duckdb.BinderException) and any(word in text for word in NOT_FOUND):
+            raise RefusedError(UNKNOWN, text) from None
         is_refused = isinstance(error, duckdb.PermissionException) or "read-only" in text
         raise RefusedError("forbidden" if is_refused else "invalid", text) from None
     except (ValueError, OverflowError) as error:  # a date that Python does not have

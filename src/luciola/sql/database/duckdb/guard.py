@@ -20,11 +20,12 @@ from luciola.sql.database.duckdb.names import (
     SOURCES,
     TABLE_FUNCTIONS,
 )
+from luciola.sql.database.session import UNKNOWN
 
 Refusal = tuple[str, str]
-"""A kind of error, "forbidden" or "invalid", and what is the matter."""
+"""A kind of error, "forbidden", "invalid" or "unknown", and what is the matter."""
 WORDS = re.compile(r"[\w ]+")
-CATALOGUES = ("duckdb_", "pg_", "pragma_", "sqlite_")
+CATALOGUES = ("duckdb_", "information_schema", "pg_", "pragma_", "sqlite_")
 IsTable = Callable[[tuple[str, ...]], bool]
 
 
@@ -113,8 +114,9 @@ def _expression(node: dict[str, Any], own_macros: frozenset[str]) -> Iterator[Re
 def _no_table(path: tuple[str, ...]) -> Refusal:
     """A slip of the pen is no attack; a file's or a catalogue's name may be one."""
     name = ".".join(path)
-    if len(path) == 1 and WORDS.fullmatch(name) and not name.lower().startswith(CATALOGUES):
-        return "invalid", f"there is no table {name}"
+    is_plain = len(path) <= 2 and all(map(WORDS.fullmatch, path))
+    if is_plain and not any(part.lower().startswith(CATALOGUES) for part in path):
+        return UNKNOWN, f"there is no table {name}"
     return "forbidden", f"read {name}, which is no table that may be read"
 
 

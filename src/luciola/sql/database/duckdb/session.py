@@ -14,7 +14,7 @@ from luciola.sql.database.duckdb.guard import refusals
 from luciola.sql.database.duckdb.views import Views, known_tables, tables_of
 from luciola.sql.database.limits import Limits
 from luciola.sql.database.result import Cell
-from luciola.sql.database.session import RefusedError, Rows
+from luciola.sql.database.session import UNKNOWN, RefusedError, Rows, hidden
 from luciola.sql.identifier import quoted, table_identifier
 from luciola.sql.schema import Schema
 
@@ -49,6 +49,12 @@ class DuckdbSession:
         allowed: Allowed | None,
         options: Mapping[str, bool],
     ) -> Rows:
+        try:
+            return self._run(sql, limits, truncate, allowed)
+        except RefusedError as error:
+            raise hidden(error, allowed) from None
+
+    def _run(self, sql: str, limits: Limits, truncate: bool, allowed: Allowed | None) -> Rows:
         with self.connection.limited(limits):
             self._check(sql, allowed)
             bounds = Bounds(limits, truncate)
@@ -78,7 +84,7 @@ class DuckdbSession:
         try:
             return [row[0] for row in self.trusted(sql, (), limits).rows]
         except RefusedError as error:
-            if error.kind in ("timeout", "invalid", "memory"):
+            if error.kind in ("timeout", "invalid", "memory", UNKNOWN):
                 return []
             raise
 

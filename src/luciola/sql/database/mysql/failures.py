@@ -13,7 +13,7 @@ try:
 except ImportError:  # told where a session is opened
     pymysql = None
 
-from luciola.sql.database.session import RefusedError
+from luciola.sql.database.session import UNKNOWN, RefusedError
 
 TIMEOUTS = (1969, 3024, 1317, 1028, 1205)
 MEMORY = (1037, 1038, 1041, 1135, 4177, 1290, 3015, 1114, 1301, 4191)
@@ -21,7 +21,8 @@ LOST = (2006, 2013, 2055, 1053, 1927, 1152, 1158, 1159, 1160, 1161)
 FORBIDDEN = (1142, 1143, 1044, 1227, 1370, 1792, 1410)
 NO_RIGHT = (1142, 1143)
 READ_ONLY = 1792
-NO_DATABASE = 1046
+UNKNOWN_NAMES = (1046, 1051, 1054, 1109, 1146)
+"""No database selected, unknown table, column, table of a qualified name, table of a database."""
 
 
 @contextlib.contextmanager
@@ -49,12 +50,12 @@ def _kind(code: int, reason: str) -> str:
         return "memory"
     if code in FORBIDDEN:
         return "forbidden"
+    if code in UNKNOWN_NAMES:
+        return UNKNOWN
     return "database" if code in LOST else "invalid"
 
 
 def _detail(code: int, reason: str) -> str:
-    if code == NO_DATABASE:
-        return "it reads a table that is not among those allowed"
     if code in NO_RIGHT:
         return "read what this user may not read (" + reason + ")"
     return "write" if code == READ_ONLY else reason

@@ -12,7 +12,7 @@ Left out: ODBC's `{d '...'}`, `\N`, parameters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from luciola.sql.database.mysql.names import (
@@ -21,7 +21,6 @@ from luciola.sql.database.mysql.names import (
     SYSTEM_SCHEMAS,
     WORDS_REFUSED,
 )
-from luciola.sql.identifier import quoted
 
 PIECE = re.compile(
     r"""(?P<space>[ \t\r\n\v\f]+)
@@ -157,7 +156,7 @@ def _call(found: Sequence[Piece], index: int) -> Iterator[QueryRefusedError]:
 
 
 def _repeated(found: Sequence[Piece], index: int) -> Iterator[QueryRefusedError]:
-    for piece in found[index + 2 : _closing(found, index + 1)]:
+    for piece in found[index + 2 : closing(found, index + 1)]:
         if piece.kind == "number" and float(piece.text) > MAX_REPEATED:
             yield QueryRefusedError(
                 "forbidden", f"call {found[index].name}() with more than {MAX_REPEATED:,}"
@@ -167,7 +166,7 @@ def _repeated(found: Sequence[Piece], index: int) -> Iterator[QueryRefusedError]
 def _is_list_of_columns(found: Sequence[Piece], index: int) -> bool:
     """`WITH name (a, b) AS (`, `, name (a, b) AS (`, `AS name (a, b)`: names and commas only."""
     before = found[index - 1] if index else NOTHING
-    end = _closing(found, index + 1)
+    end = closing(found, index + 1)
     inside = found[index + 2 : end]
     if not inside or any(not (item.is_name or item.text == ",") for item in inside):
         return False
@@ -177,7 +176,8 @@ def _is_list_of_columns(found: Sequence[Piece], index: int) -> bool:
     return is_shared and (before.text == "," or before.name in JOINING_WORDS)
 
 
-def _closing(found: Sequence[Piece], opening: int) -> int:
+def closing(found: Sequence[Piece], opening: int) -> int:
+    """The index of the bracket that closes the one at `opening`; the end where none does."""
     depth = 0
     for index in range(opening, len(found)):
         depth += {"(": 1, ")": -1}.get(found[index].text, 0)
@@ -194,57 +194,3 @@ def text(found: Iterable[Piece]) -> str:
             parts.append(" ")
         parts.append(piece.text)
     return "".join(parts)
-
-
-def restricted(
-    found: Sequence[Piece], own: str, columns: Mapping[str, Sequence[str] | None]
-) -> str:
-    """The query with each table that it names replaced by its allowed columns.
-
-    Each becomes a common table expression of the same name; it must then be run without a default
-    database, so that every other table is unknown to the server.
-
-    Args:
-        columns: table ▶ its columns that may be read; None: all.
-    """
-    bare = [
-        piece for index, piece in enumerate(found) if not _is_own_prefix(found, index, own.lower())
-    ]
-    for index, piece in enumerate(bare):
-        if (
-            piece.text == "."
-            and bare[index - 1].name == own.lower()
-            and index >= 2
-            and bare[index - 2].text == "."
-        ):
-            raise QueryRefusedError("forbidden", "read a table by its full name")
-    named = {piece.name for piece in bare if piece.is_name}
-    tables = [name for name in columns if name.lower() in named]
-    if not tables:
-        return text(bare)
-    shared = ", ".join(_shared(name, own, columns[name]) for name in tables)
-    words = [piece.name for piece in bare[:2]]
-    if words[0] == "with":
-        start = 2 if words[1] == "recursive" else 1
-        return f"{text(bare[:start])} {shared}, {text(bare[start:])}"
-    return f"WITH {shared} {text(bare)}"
-
-
-def _is_own_prefix(found: Sequence[Piece], index: int, own: str) -> bool:
-    """`own.` before a name, and its dot."""
-    if found[index].text == ".":
-        index -= 1
-    piece = found[index]
-    return (
-        piece.is_name
-        and piece.name == own
-        and index + 1 < len(found)
-        and found[index + 1].text == "."
-        and (index == 0 or found[index - 1].text != ".")
-    )
-
-
-def _shared(table: str, own: str, columns: Sequence[str] | None) -> str:
-    chosen = "*" if columns is None else ", ".join(quoted(name, "mysql") for name in columns)
-    name = quoted(table, "mysql")
-    return f"{name} AS (SELECT {chosen} FROM {quoted(own, 'mysql')}.{name})"

@@ -11,7 +11,7 @@ from luciola.sql.database.limits import Limits
 from luciola.sql.database.mysql.connection import CONNECT_S, Connection
 from luciola.sql.database.mysql.failures import own_errors
 from luciola.sql.database.result import Cell
-from luciola.sql.database.session import RefusedError, Rows
+from luciola.sql.database.session import UNKNOWN, RefusedError, Rows
 
 LATE_S = 0.3
 """How much later than the server's own limit the connection gives up waiting."""
@@ -42,7 +42,7 @@ def run_limited(connection: Connection, sql: str, limits: Limits, truncate: bool
         complete = True
         return Rows(columns, bounds.rows, False)
     except RefusedError as error:
-        complete = error.kind in ("invalid", "forbidden") and raw.open
+        complete = error.kind in ("invalid", "forbidden", UNKNOWN) and raw.open
         raise
     finally:
         raw._read_timeout = CONNECT_S

@@ -14,9 +14,10 @@ from luciola.sql.database.limits import Limits
 from luciola.sql.database.mysql import guard
 from luciola.sql.database.mysql.catalogue import read_schema, readable_columns
 from luciola.sql.database.mysql.connection import IS_INSTALLED, Connection
+from luciola.sql.database.mysql.restricting import restricted
 from luciola.sql.database.mysql.running import run_limited
 from luciola.sql.database.result import Cell
-from luciola.sql.database.session import RefusedError, Rows
+from luciola.sql.database.session import UNKNOWN, RefusedError, Rows, hidden
 from luciola.sql.database.url import parse_url
 from luciola.sql.identifier import quoted
 from luciola.sql.schema import Schema
@@ -63,12 +64,15 @@ class MysqlSession:
             if allowed is None:
                 return run_limited(self.connection, guard.text(found), limits, truncate)
             chosen = readable_columns(self.connection.ask, self.name, allowed)
-            text = guard.restricted(found, self.name, chosen)
+            text = restricted(found, self.name, chosen)
         except guard.QueryRefusedError as error:
             raise RefusedError(error.kind, error.detail) from None
         if self.bare is None or not self.bare.is_open:
             self.bare = Connection(self.address, None)
-        return run_limited(self.bare, text, limits, truncate)
+        try:
+            return run_limited(self.bare, text, limits, truncate)
+        except RefusedError as error:
+            raise hidden(error, allowed) from None
 
     def schema(self, limits: Limits, *, allowed: Allowed | None, count: bool) -> Schema:
         with self.connection.transaction(limits):
@@ -89,7 +93,7 @@ class MysqlSession:
             with self.connection.transaction(limits):
                 return [row[0] for row in self.connection.ask(sql)]
         except RefusedError as error:
-            if error.kind in ("timeout", "invalid"):
+            if error.kind in ("timeout", "invalid", UNKNOWN):
                 return []
             raise
 

@@ -12,13 +12,15 @@ try:
 except ImportError:  # told where a session is opened
     pq = None  # type: ignore[assignment]
 
-from luciola.sql.database.session import RefusedError
+from luciola.sql.database.session import UNKNOWN, RefusedError
 
 CANCELLED = "57014"
 OUT_OF_MEMORY = ("53200", "54000", "53400", "53100")
 """Out of memory, a value beyond 1 GB, temporary files beyond their limit, a full disk."""
 LOST = ("57P01", "57P02", "57P03", "08")
 PRIVILEGE = "42501"
+UNKNOWN_NAMES = ("3F000", "42P01", "42703")
+"""A schema, table or column that is not there."""
 READ_ONLY = "25006"
 
 
@@ -52,6 +54,8 @@ def _kind(code: str, text: str) -> str:
         return "memory" if "stack depth" not in text else "invalid"
     if code in (PRIVILEGE, READ_ONLY):
         return "forbidden"
+    if code in UNKNOWN_NAMES:
+        return UNKNOWN
     if code.startswith(LOST):
         return "database"
     if not code:

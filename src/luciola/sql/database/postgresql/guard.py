@@ -79,9 +79,7 @@ def named_objects(nodes: list[Node]) -> dict[str, set[int]]:
     return found
 
 
-def wishes(
-    nodes: list[Node], known: Catalogue, trusted: frozenset[str], allows: Allows
-) -> Iterator[str]:
+def wishes(nodes: list[Node], known: Catalogue, trusted: frozenset[str]) -> Iterator[str]:
     """What the query wants beyond reading; nothing for a harmless one.
 
     Args:
@@ -103,7 +101,7 @@ def wishes(
         name = known.types.get(oid, "?")
         if name.lstrip("_") in TYPES_REFUSED or name == "?":
             yield f"use the type {name.lstrip('_')}"
-    yield from _reads(nodes, known, allows)
+    yield from _reads(nodes, known)
 
 
 def _not_plain(query: Node) -> Iterator[str]:
@@ -159,7 +157,7 @@ def _constant(node: Node) -> int:
     return 0
 
 
-def _reads(nodes: list[Node], known: Catalogue, allows: Allows) -> Iterator[str]:
+def _reads(nodes: list[Node], known: Catalogue) -> Iterator[str]:
     for reading in readings(nodes):
         relation = known.relations.get(reading.relation)
         if (
@@ -170,27 +168,25 @@ def _reads(nodes: list[Node], known: Catalogue, allows: Allows) -> Iterator[str]
             yield "read " + ("a system table" if relation is None else _name(relation))
         elif relation.kind not in "rvmpf":
             yield f"read {_name(relation)}, which is no table"
-        elif not allows(relation.schema, relation.name, None):
-            yield f"read {_name(relation)}, which is not among the tables allowed"
-        else:
-            yield from _hidden_columns(reading.columns, relation, allows)
 
 
-def _hidden_columns(columns: frozenset[int], relation: Relation, allows: Allows) -> Iterator[str]:
-    hidden = [
-        name
-        for name in relation.columns.values()
-        if not allows(relation.schema, relation.name, name)
-    ]
-    if not hidden:
-        return
-    for number in sorted(columns):
-        name = relation.columns.get(number)
-        if number == 0:
-            yield f"read whole rows of {_name(relation)}, of which some columns are not allowed"
-        elif name is None or name in hidden:
-            shown = "a system column" if name is None else name
-            yield f"read {_name(relation)}.{shown}, which is not among the columns allowed"
+def reads_hidden(nodes: list[Node], known: Catalogue, allows: Allows) -> bool:
+    """Whether the query reads a table or column that is not allowed, if only in a whole row."""
+    return any(
+        _is_hidden(reading.columns, known.relations[reading.relation], allows)
+        for reading in readings(nodes)
+    )
+
+
+def _is_hidden(columns: frozenset[int], relation: Relation, allows: Allows) -> bool:
+    if not allows(relation.schema, relation.name, None):
+        return True
+    seen = {
+        number: allows(relation.schema, relation.name, name)
+        for number, name in relation.columns.items()
+    }
+    # 0 is the whole row, and what has no name is a system column
+    return not all(seen.values()) and not all(seen.get(number, False) for number in columns)
 
 
 def _name(relation: Relation) -> str:

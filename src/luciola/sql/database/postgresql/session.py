@@ -19,11 +19,11 @@ from luciola.sql.database.limits import Limits
 from luciola.sql.database.postgresql.catalogue import catalogue, default_schema, read_schema
 from luciola.sql.database.postgresql.cells import column_names, rows
 from luciola.sql.database.postgresql.connection import IS_INSTALLED, Connection
-from luciola.sql.database.postgresql.guard import Allows, wishes
+from luciola.sql.database.postgresql.guard import Allows, reads_hidden, wishes
 from luciola.sql.database.postgresql.running import run_prepared
 from luciola.sql.database.postgresql.tree import read_tree
 from luciola.sql.database.result import Cell
-from luciola.sql.database.session import RefusedError, Rows
+from luciola.sql.database.session import UNKNOWN, RefusedError, Rows, hidden
 from luciola.sql.identifier import quoted, table_identifier
 from luciola.sql.schema import Schema
 
@@ -64,7 +64,10 @@ class PostgresqlSession:
             raise RefusedError("invalid", "it contains a NUL character")
         deadline = time.monotonic() + limits.timeout_s
         with self.connection.transaction(limits):
-            relations = self._check(sql, allowed)
+            try:
+                relations = self._check(sql, allowed)
+            except RefusedError as error:
+                raise hidden(error, allowed) from None
             if self._may_lower_role(relations):
                 self.connection.command("SET LOCAL ROLE pg_read_all_data")
             return run_prepared(
@@ -89,7 +92,7 @@ class PostgresqlSession:
             with self.connection.transaction(limits):
                 return [row[0] for row in self.ask(sql)]
         except RefusedError as error:  # json and other types without an equality; a slow table
-            if error.kind in ("timeout", "invalid"):
+            if error.kind in ("timeout", "invalid", UNKNOWN):
                 return []
             raise
 
@@ -108,14 +111,14 @@ class PostgresqlSession:
         except ValueError as error:
             raise RefusedError("forbidden", f"do what is not understood ({error})") from None
         known = catalogue(self.ask, nodes)
-        for wish in wishes(nodes, known, frozenset(), self._allows(allowed)):
+        for wish in wishes(nodes, known, frozenset()):
             raise RefusedError("forbidden", wish)
+        if allowed is not None and reads_hidden(nodes, known, self._allows(allowed)):
+            raise RefusedError("hidden", str(allowed))
         return list(known.relations)
 
-    def _allows(self, allowed: Allowed | None) -> Allows:
+    def _allows(self, allowed: Allowed) -> Allows:
         def allows(schema: str, table: str, column: str | None) -> bool:
-            if allowed is None:
-                return True
             name = table if schema == self.schema_name else f"{schema}.{table}"
             return allowed.table(name) if column is None else allowed.column(name, column)
 
