@@ -22,7 +22,7 @@ EXTRAS = {
     "wandb": ("wandb", "track=wandb"),
     "trackio": ("trackio", "track=trackio"),
     "postgresql": ("psycopg", "PostgreSQL databases"),
-    "mysql": ("pymysql", "MySQL databases"),
+    "mysql": ("pymysql", "MySQL and MariaDB databases"),
     "duckdb": ("duckdb", "DuckDB databases"),
     "similarity": ("sentence_transformers", "examples chosen by meaning"),
     "study": ("matplotlib", "figures of a study of prompts"),

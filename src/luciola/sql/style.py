@@ -13,7 +13,7 @@ from sqlglot.errors import ErrorLevel
 from sqlglot.generator import Generator
 
 PARSERS = {"postgresql": "postgres", "mariadb": "mysql"}
-"""sqlglot's names for SQLAlchemy's dialects, where they differ."""
+"""sqlglot's names for our dialects, where they differ."""
 
 
 def written(tree: exp.Expr, dialect: str) -> str:

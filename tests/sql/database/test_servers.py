@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -136,6 +137,45 @@ def test_no_part_of_a_password_is_shown() -> None:
     ):
         assert "secret" not in display_name(url), url
     assert display_name("postgresql://host:5432/name") == "postgresql://host:5432/name"
+
+
+def _documented(word: str) -> str:
+    """The block of SQL in the documentation that holds a word."""
+    page = (Path(__file__).parents[3] / "docs" / "database-servers.md").read_text(encoding="utf-8")
+    (found,) = (text for text in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) if word in text)
+    return str(found)
+
+
+def test_the_documented_rights_of_postgresql_are_enough_and_no_more(
+    postgresql_server: Server,
+) -> None:
+    import psycopg
+
+    admin = postgresql_server.url("shopdb", "postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(_documented("CONNECTION LIMIT"))  # type: ignore[arg-type]
+    url = postgresql_server.url("shopdb", "luciola", "choose-one")
+    with Sandbox(url, workers=4) as sandbox:
+        assert sandbox.schema().unreadable == ("secret",)
+        both = sandbox.run_many(["SELECT count(*) FROM shop", "SELECT id FROM sales.orders"] * 8)
+        assert {found.rows for found in both if not isinstance(found, SqlError)} == {
+            ((3,),),
+            ((1,),),
+        }
+        with pytest.raises(SqlForbiddenError):
+            sandbox.run("SELECT * FROM secret")
+
+
+def test_the_documented_rights_of_mariadb_are_enough_and_no_more(mariadb_server: Server) -> None:
+    with admin_of(mariadb_server) as cursor:
+        for statement in _documented("MAX_USER_CONNECTIONS").strip().split(";\n"):
+            cursor.execute(statement)
+    with Sandbox(mariadb_server.url("shopdb", "luciola", "choose-one")) as sandbox:
+        names = {table.name: len(table.columns) for table in sandbox.schema().tables}
+        assert names == {"shop": 5, "employee": 2}
+        assert len(sandbox.run("SELECT name FROM employee").rows) == 2
+        with pytest.raises(SqlForbiddenError, match="salary"):
+            sandbox.run("SELECT salary FROM employee")
 
 
 def test_an_empty_database_says_so(postgresql_server: Server) -> None:
