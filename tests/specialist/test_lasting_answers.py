@@ -237,3 +237,18 @@ class TestTheCommand:
         assert main([*words, "--overwrite"]) == 0
         assert "2 of 2 kept from an earlier start" in capsys.readouterr().out
         assert not Path("each.jsonl.answers.jsonl").exists()
+
+
+def test_answers_that_were_cut_off_are_counted_and_told(
+    writer: Writer, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An untrained model writes until it may write no more."""
+    pairs = tmp_path / "pairs.jsonl"
+    rows = [{"question": pair.question, "query": pair.query} for pair in PAIRS[:3]]
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = evaluate_model(writer, PAIRS[:3], Databases(shop))
+    assert found.cut == 3
+    judge = ["sql", "eval", str(shop), "--pairs", str(pairs), "--device", "cpu"]
+    assert main([*judge, "--model", str(tmp_path / "model")]) == 0
+    most = writer.sampling.max_new_tokens
+    assert f"cut off after {most} tokens: 3 of 3 answers" in capsys.readouterr().out

@@ -192,6 +192,7 @@ def test_cut_answers_and_thoughts_are_counted_for_each_point(
     report = Path(study_of().out, "report.md").read_text()
     assert "4 questions have an answer that was cut off after 200 tokens" in report
     assert "2 questions got thoughts without an answer" in report
+    assert json.loads(Path(study_of().out, "results.json").read_text())["points"][0]["cut"] == 2
 
 
 def test_dail_selection_compares_with_the_models_own_first_answers(

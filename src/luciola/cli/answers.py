@@ -68,7 +68,11 @@ def read_prompts(path: str, databases: str = "", *, needs_database: bool = False
         file = voting_file(databases, db_id) if databases else None
         found.append(Asked(index, db_id, prompt, file))
     if not found:
-        raise DataError("holds no prompts", path=path)
+        raise DataError(
+            "holds no prompts",
+            path=path,
+            remedy="Write some: luciola sql prompts --questions FILE --out PROMPTS.jsonl",
+        )
     return found
 
 

@@ -305,3 +305,23 @@ def test_what_birds_form_cannot_hold_is_refused_before_anything_is_asked(
     shown = capsys.readouterr().err
     assert f"prompts.jsonl:2: {said}" in shown
     assert server.bodies == []
+
+
+def test_a_server_that_is_not_there_and_files_without_prompts_say_what_to_do(
+    prompts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = ["--endpoint", "http://127.0.0.1:9", "--name", "m", "--out", "p.sql", "--tries", "1"]
+    assert main(["sql", "answer", "--prompts", str(prompts), *model]) == 1
+    shown = capsys.readouterr().err
+    assert "cannot be reached: Connection refused\n  → Check that the server is running" in shown
+    prompts.write_text("")
+    assert main(["sql", "answer", "--prompts", str(prompts), *model]) == 1
+    assert "holds no prompts\n  → Write some: luciola sql prompts" in capsys.readouterr().err
+
+
+def test_predictions_that_are_not_there_are_said_to_be_missing(
+    questions: Path, databases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--gold", str(questions), "--predictions", "gone.sql", "--databases", str(databases)]
+    assert main(["sql", "eval", *given]) == 1
+    assert "gone.sql: no such file\n  → Check the name" in capsys.readouterr().err

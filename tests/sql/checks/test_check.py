@@ -319,3 +319,9 @@ def test_what_is_known_of_the_released_training_data(
 def summary(checked: Checked) -> dict[str, int]:
     counts: dict[str, int] = report(checked)["summary"]
     return counts
+
+
+def test_a_file_without_questions_is_told_before_its_databases_are_missed(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError, match="holds no questions"):
+        check_dataset(tmp_path / "empty.jsonl")

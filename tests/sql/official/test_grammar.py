@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from luciola.sql.official.grammar import parse
+from luciola.sql.official.lenient import tokenize_leniently
 from luciola.sql.official.problem import Problem
 from luciola.sql.official.query import Query
+from luciola.sql.official.schema import Schema
 from luciola.sql.official.tokens import tokenize
 
 Parse = Callable[[str], Query]
@@ -90,3 +93,29 @@ def test_an_or_behind_a_comparison_of_two_columns_is_lost(parsed: Parse) -> None
     query = parsed("SELECT name FROM keeper WHERE id > age OR age > 3")
     assert len(query.where) == 1
     assert len(parsed("SELECT name FROM keeper WHERE id > age AND age > 3").where) == 3
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT name FROM keeper WHERE NOT name LIKE 'A%'", "AssertionError"),
+        ("SELECT name FROM keeper AS KEEPER", "AssertionError"),
+        ("SELECT KEEPER.name FROM keeper AS KEEPER", "AssertionError"),
+    ],
+)
+def test_not_before_a_column_and_an_alias_like_its_table_are_refused(
+    parsed: Parse, schema: Schema, sql: str, kind: str
+) -> None:
+    """The official parser reads `not` as a column, and lower-cases the alias into the table's name;
+    it stops at both. The default mode does not rewrite them either, so both are wrong by em."""
+    with pytest.raises(Problem) as problem:
+        parsed(sql)
+    assert problem.value.kind == kind
+    with pytest.raises(Problem):
+        parse(tokenize_leniently(sql, schema), schema)
+
+
+def test_not_behind_the_column_and_another_alias_are_read(parsed: Parse) -> None:
+    (condition,) = parsed("SELECT name FROM keeper WHERE name NOT LIKE 'A%'").where
+    assert condition.negated and condition.operator == "like"
+    assert parsed("SELECT T.name FROM keeper AS T") == parsed("SELECT name FROM keeper")

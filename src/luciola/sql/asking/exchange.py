@@ -48,6 +48,7 @@ LONGER = (
     "If it answers at all, give it more time with --patience SECONDS (120 if not given), or ask "
     "for less at a time with --concurrency."
 )
+RUNNING = "Check that the server is running, and the address."
 TOO_MANY = 429
 
 
@@ -156,7 +157,7 @@ class Exchange:
         try:
             received = post(server.url, body, key=server.key, timeout_s=server.timeout_s)
         except NoReplyError as error:
-            return Reply(problem=error.problem, remedy=LONGER if error.timed_out else "")
+            return Reply(problem=error.problem, remedy=LONGER if error.timed_out else RUNNING)
         if received.status == 200:
             reply = read_reply(received.text, chat=server.chat)
             if reply.counted:

@@ -15,6 +15,7 @@ from luciola.sql.checks.schemas import entry_findings, style_findings
 from luciola.sql.dail.databases import Databases
 from luciola.sql.datasets.dataset import all_splits, choose_split, split_path
 from luciola.sql.datasets.layout import Split
+from luciola.sql.datasets.rows import read_rows
 from luciola.sql.listing import Entry, read_listing
 
 
@@ -88,6 +89,8 @@ def _splits(path: str | Path, databases: str, tables: str) -> tuple[Path, tuple[
         splits = all_splits(folder)
     splits = tuple(_placed(split, databases, tables) for split in splits)
     if not any(split.databases for split in splits):
+        for file in (file for split in splits for file in split.files):
+            read_rows(file)  # what holds no questions is told first
         raise DataError(
             "comes without databases", path=folder, remedy="Name their folder with --databases."
         )

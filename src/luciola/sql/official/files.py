@@ -170,7 +170,10 @@ def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        gone = isinstance(error, FileNotFoundError)
+        said = "no such file" if gone else f"cannot be read: {error.strerror}"
+        remedy = "Check the name and the folder." if gone else None
+        raise DataError(said, path=path, remedy=remedy) from error
     except UnicodeDecodeError as error:
         raise DataError(f"is not UTF-8: {error}", path=path) from error
     lines = text.replace("\r\n", "\n").split("\n")
