@@ -77,7 +77,8 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise DataError("there is no such file", path=path) from None
+        remedy = "Check the name and the folder."
+        raise DataError("there is no such file", path=path, remedy=remedy) from None
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path=path) from None
     return decode(data, path, 1).replace("\r\n", "\n")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from luciola.data.readers.lines import read_text
 from luciola.data.readers.record import Record, keys
 from luciola.data.readers.source import rows_of_file
 from luciola.errors import DataError
@@ -90,11 +91,8 @@ def gold_lines(path: Path) -> list[tuple[str, str]]:
 
     Raises: DataError where the file cannot be read.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
-    parts = [line.partition("\t") for line in text.split("\n") if line.strip()]
+    lines = read_text(path).split("\n")
+    parts = [line.partition("\t") for line in lines if line.strip()]
     return [(sql.strip(), db_id.split("\t")[0].strip()) for sql, _, db_id in parts]
 
 

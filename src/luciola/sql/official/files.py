@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from luciola.data.readers.lines import read_text
 from luciola.errors import DataError
 
 BIRD_MARK = "\t----- bird -----\t"
@@ -167,16 +168,7 @@ def _by_index(rows: list[tuple[int, str]], path: Path) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        gone = isinstance(error, FileNotFoundError)
-        said = "no such file" if gone else f"cannot be read: {error.strerror}"
-        remedy = "Check the name and the folder." if gone else None
-        raise DataError(said, path=path, remedy=remedy) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8: {error}", path=path) from error
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = read_text(path).split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
 
