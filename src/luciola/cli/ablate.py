@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from luciola.cli.settings import split_words
+from luciola.cli.terminal import say
 from luciola.config.study import StudyConfig
 
 
@@ -33,9 +34,9 @@ def ablate(
     if dry_run:
         from luciola.specialist.study.forecast import forecast
 
-        typer.echo(forecast(config))
+        say(forecast(config))
         return
     from luciola.specialist.study.running import report_only as rewrite
     from luciola.specialist.study.running import run
 
-    typer.echo(rewrite(config) if report_only else run(config, source=path))
+    say(rewrite(config) if report_only else run(config, source=path))

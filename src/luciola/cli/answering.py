@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from luciola.cli.answer_options import FileOptions, LocalOptions, SamplingOptions, ServerOptions
 from luciola.cli.grouped import grouped
+from luciola.cli.terminal import say
 from luciola.errors import ConfigError
 from luciola.runs.outputs import DATABASES, Input, Output, check_different, check_output
 
@@ -65,7 +64,7 @@ def answer(
         report(json_output, asked.name, sampling, rows, answers, chosen, prices, seconds)
     on_stderr = output.is_stdout or bool(json_output and json_output.is_stdout)
     for line in told(files.out, answers, chosen, prices, seconds, max_tokens=drawn.max_tokens):
-        typer.echo(line, err=on_stderr)
+        say(line, err=on_stderr)
 
 
 def _model(
@@ -184,7 +183,7 @@ def _kept(place: Path | None) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if place is not None and place.exists():
-            typer.echo(
+            say(
                 f"\nWhat was answered is kept in {place}; the same command goes on from there.",
                 err=True,
             )

@@ -11,6 +11,7 @@ import typer
 
 from luciola.cli.errors import Ended
 from luciola.cli.flags import Overwrite
+from luciola.cli.terminal import say
 from luciola.errors import ConfigError
 
 
@@ -79,7 +80,7 @@ def check(
         )
     if out:
         out.write(json.dumps(report(checked), indent=1, ensure_ascii=False) + "\n")
-    typer.echo(text(checked, shown=shown), err=bool(out and out.is_stdout))
+    say(text(checked, shown=shown), err=bool(out and out.is_stdout))
     if checked.is_broken:
         raise Ended(1)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from luciola.cli.terminal import bounded
 from luciola.errors import ConfigError, LuciolaError, StorageError
 
 # typer carries a copy of click in newer releases and imports click itself in older ones.
@@ -54,9 +55,9 @@ def run_clearly(command: Callable[[], int], *, debug: bool) -> int:
             raise
         if debug:
             traceback.print_exc()
-        print(f"error: {known.message}", file=sys.stderr)
+        print(f"error: {bounded(known.message)}", file=sys.stderr)
         if known.remedy:
-            print(SYMBOL + known.remedy, file=sys.stderr)
+            print(SYMBOL + bounded(known.remedy), file=sys.stderr)
         return known.exit_status
 
 

@@ -16,6 +16,7 @@ from luciola.cli.flags import (
     TrustRemoteCode,
     allowed,
 )
+from luciola.cli.terminal import say
 from luciola.config.sft import DataSource
 from luciola.errors import ConfigError
 from luciola.runs.outputs import DATABASES, check_output, check_outputs
@@ -98,7 +99,7 @@ def evaluate(
         report = None
         if json_file:
             report = check_output(json_file, inputs=read, overwrite=overwrite, signed=True)
-        typer.echo(
+        say(
             judge_files(
                 gold,
                 predictions,
@@ -162,7 +163,7 @@ def evaluate(
             allowed=only,
             bird=bird,
         )
-    typer.echo(said, err=on_stderr)
+    say(said, err=on_stderr)
 
 
 def _check_gold_stands_alone(given: Mapping[str, object]) -> None:

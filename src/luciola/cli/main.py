@@ -18,6 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from luciola.cli.errors import run_clearly
+from luciola.cli.terminal import bounded
 from luciola.errors import ConfigError
 
 VERBS = {
@@ -117,7 +118,7 @@ class _Notices(logging.Handler):
     """Prints notices to the stderr of the moment: a progress bar puts its own in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        print(bounded(self.format(record)), file=sys.stderr)
 
 
 def _show_notices() -> None:

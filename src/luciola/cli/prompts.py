@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luciola.cli.flags import Overwrite
+from luciola.cli.terminal import say
 from luciola.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def prompts(
     else:
         made = zero_shot(chosen, asked, place)
     examples_of = opened[1].questions if way.shots else ()
-    typer.echo(write_prompts(output, asked, made, way, examples_of), err=output.is_stdout)
+    say(write_prompts(output, asked, made, way, examples_of), err=output.is_stdout)
 
 
 def _check_zero_shot(
@@ -184,9 +185,7 @@ def _possible(chosen: Selection, asked: Sequence[Question]) -> Selection:
     """The selection; without any prediction, its part that needs none, said aloud."""
     if chosen.skeleton != "prediction" or any(row.prediction for row in asked):
         return chosen
-    typer.echo(
-        "No --predictions: examples are chosen by the questions alone, not by their SQL.", err=True
-    )
+    say("No --predictions: examples are chosen by the questions alone, not by their SQL.", err=True)
     return replace(chosen, skeleton="")
 
 
@@ -207,7 +206,7 @@ def _tell_of_differences(place: Databases, asked: Sequence[Question]) -> None:
             raise DatabaseError(f"{row.origin}: {error.message}", remedy=error.remedy) from error
         if lacking:
             named = ", ".join(lacking[:3]) + (", …" if len(lacking) > 3 else "")
-            typer.echo(f"{db_id}: tables.json names what the database lacks: {named}", err=True)
+            say(f"{db_id}: tables.json names what the database lacks: {named}", err=True)
 
 
 def _budget(tokenizer: str, limit: int, answer: int, *, trusted: bool) -> Budget | None:

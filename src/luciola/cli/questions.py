@@ -6,7 +6,7 @@ import sys
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-import typer
+from luciola.cli.terminal import bounded, say
 
 if TYPE_CHECKING:
     from luciola.specialist.asking import Reply, Specialist
@@ -21,7 +21,7 @@ def answer_one(specialist: Specialist, question: str) -> None:
     Raises: SqlError, so that the command ends in its sentence.
     """
     reply = specialist.ask(question)
-    typer.echo(shown(reply))
+    say(shown(reply))
     if reply.error is not None:
         raise reply.error
 
@@ -30,7 +30,7 @@ def answer_all(specialist: Specialist) -> None:
     """Ask every line of the input; on a terminal with a prompt, until an empty line or Ctrl-D."""
     asked_by_a_person = sys.stdin.isatty()
     if asked_by_a_person:
-        typer.echo(f"Ask about {specialist.reading.database}; an empty line ends.")
+        say(f"Ask about {specialist.reading.database}; an empty line ends.")
     while True:
         if asked_by_a_person:
             sys.stdout.write(PROMPT)
@@ -41,10 +41,10 @@ def answer_all(specialist: Specialist) -> None:
             return
         if question:
             reply = specialist.ask(question)
-            typer.echo(shown(reply))
+            say(shown(reply))
             if reply.error is not None:
-                typer.echo(f"error: {reply.error}")
-            typer.echo("")
+                say(bounded(f"error: {reply.error}"))
+            say("")
 
 
 def shown(reply: Reply) -> str:

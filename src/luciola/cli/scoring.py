@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from luciola.sql.rules import Rule
 
 FAILURES_SHOWN = 5
+REASON_WIDTH = 300
+"""Characters of a reason that is shown."""
 
 
 def score_model(
@@ -239,7 +241,12 @@ def _kinds(verdicts: Sequence[Verdict]) -> str:
 
 def _reasons(reasons: Sequence[str]) -> list[str]:
     found = [(number, reason) for number, reason in enumerate(reasons, 1) if reason]
-    lines = [f"  pair {number}: {reason}" for number, reason in found[:FAILURES_SHOWN]]
+    from luciola.sql.table import one_line, shortened
+
+    lines = [
+        f"  pair {number}: {shortened(one_line(reason[: 2 * REASON_WIDTH]), REASON_WIDTH)}"
+        for number, reason in found[:FAILURES_SHOWN]
+    ]
     more = len(found) - FAILURES_SHOWN
     return [*lines, f"  and {more} more"] if more > 0 else lines
 

@@ -26,6 +26,7 @@ from luciola.cli.flags import (
 )
 from luciola.cli.prompts import prompts
 from luciola.cli.settings import recipe_command, split_words
+from luciola.cli.terminal import say
 from luciola.cli.train import tell
 from luciola.config.sql import SqlConfig
 from luciola.config.study import StudyConfig
@@ -70,7 +71,7 @@ def inspect(
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     only = allowed(allow_tables, allow_columns)
-    typer.echo(inspection(database, samples=samples, allowed=only, terminal=width))
+    say(inspection(database, samples=samples, allowed=only, terminal=width))
 
 
 @app.command(
@@ -111,7 +112,7 @@ def train(
         from luciola.sql.database.address import display_name
 
         name = display_name(config.database)
-        typer.echo(f'Ask it: luciola sql ask {name} "…" --model {result.model}')
+        say(f'Ask it: luciola sql ask {name} "…" --model {result.model}')
 
 
 def _check_pairs_are_named(words: list[str]) -> None:
@@ -154,21 +155,21 @@ def ask(
     chosen = model or _newest_specialist(database)
     check_model(chosen)
     if not model:
-        typer.echo(f"model {chosen}, the newest trained on {display_name(database)}", err=True)
+        say(f"model {chosen}, the newest trained on {display_name(database)}", err=True)
     from luciola.specialist.asking import Specialist, Writer
 
     writer = Writer(chosen, device=device, trust_remote_code=trust_remote_code)
     only = allowed(allow_tables, allow_columns)
     with Specialist(writer, database, timeout_s=timeout, allowed=only) as specialist:
         if only is None and specialist.allowed is not None:
-            typer.echo(
+            say(
                 f"this model was trained on {specialist.allowed}, and may read no more; "
                 "--allow-tables and --allow-columns name something else",
                 err=True,
             )
         if changed := specialist.changes():
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-            typer.echo(
+            say(
                 f"the schema has changed since this model was trained: {', '.join(changed[:3])}"
                 f"{more}; train it again for answers that know it",
                 err=True,

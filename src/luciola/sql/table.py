@@ -36,15 +36,22 @@ def table_text(
     names = [shortened(one_line(name[: 4 * max_width + 4]), max_width) for name in result.columns]
     widths = [max(map(display_width, column)) for column in zip(names, *cells, strict=True)]
     if terminal and shown and sum(widths) + len(GAP) * (len(widths) - 1) > terminal:
-        return _records(result, names, cells)
+        return _records(result, names, cells, terminal)
     right = [_is_numeric(column) for column in zip(*shown, strict=True)] or [False] * len(names)
     lines = [
         _line(row, widths, right) for row in (names, ["-" * width for width in widths], *cells)
     ]
-    return "\n".join([*lines, *_rest(result, len(shown))])
+    return "\n".join([*_fitted(lines, terminal), *_rest(result, len(shown))])
 
 
-def _records(result: Result, names: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def _fitted(lines: Sequence[str], terminal: int | None) -> list[str]:
+    """Lines that are still too long, of many columns without rows or in a narrow window, cut."""
+    return [shortened(line, terminal) if terminal else line for line in lines]
+
+
+def _records(
+    result: Result, names: Sequence[str], cells: Sequence[Sequence[str]], terminal: int
+) -> str:
     """Each column of the first rows on a line of its own."""
     width = max(map(display_width, names))
     lines: list[str] = []
@@ -53,7 +60,7 @@ def _records(result: Result, names: Sequence[str], cells: Sequence[Sequence[str]
         lines.append(f"row {number}")
         for name, cell in zip(names, row, strict=True):
             lines.append(f"{GAP}{padded(name, width)}{GAP}{cell}".rstrip())
-    return "\n".join([*lines, *_rest(result, len(rows))])
+    return "\n".join([*_fitted(lines, terminal), *_rest(result, len(rows))])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

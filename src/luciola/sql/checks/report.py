@@ -7,6 +7,7 @@ from typing import Any
 
 from luciola.sql.checks.check import Checked
 from luciola.sql.checks.finding import KINDS, Finding
+from luciola.sql.table import one_line, shortened
 
 SHOWN = 5
 """Findings of each kind that the text shows; the JSON report has all."""
@@ -59,4 +60,4 @@ def _verdict(checked: Checked) -> str:
 
 
 def _short(line: str) -> str:
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return shortened(one_line(line[: 2 * LONGEST]), LONGEST)
