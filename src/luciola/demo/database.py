@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from luciola.demo.rows import tables
-from luciola.errors import StorageError
+from luciola.errors import DatabaseError, StorageError
+from luciola.sql.database.reading import reader
 
 EDITION = 1
 """Stands in the file's `user_version`; raise it whenever a table or a row changes."""
@@ -98,13 +100,11 @@ def is_current(path: Path) -> bool:
     """Whether `path` holds this edition of the database."""
     if not path.is_file():
         return False
+    ask = partial(reader().trusted, database=path)
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
-            edition: int = connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError:
+        ((edition,),) = ask("PRAGMA user_version")
+        tables = {name for (name,) in ask("SELECT name FROM sqlite_master")}
+    except DatabaseError:
         return False
     return edition == EDITION and {"delivery", "sale"} <= tables
 

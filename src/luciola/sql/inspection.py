@@ -58,7 +58,8 @@ def inspection(
         parts.append("\n".join(_cut(line, terminal) for line in lines))
     if schema.unreadable:
         names = ", ".join(map(one_line, schema.unreadable))
-        parts.append(_cut(f"This user may not read: {names}", terminal))
+        what = "Cannot be read" if schema.dialect == "sqlite" else "This user may not read"
+        parts.append(_cut(f"{what}: {names}", terminal))
     if schema.views:
         parts.append(
             "A model reads the tables; name views in --allow-tables to have it read them too."

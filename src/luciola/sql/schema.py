@@ -65,7 +65,7 @@ class Schema:
         dialect: "sqlite", "postgresql", "mysql", "mariadb" or "duckdb".
         tables: what prompts show.
         views: of the same kind; prompts show those alone that were asked for by name.
-        unreadable: names of what this user may not read.
+        unreadable: names of what this user, or SQLite without an extension, cannot read.
     """
 
     dialect: str

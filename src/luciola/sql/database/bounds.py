@@ -7,6 +7,11 @@ from luciola.sql.database.result import Cell
 from luciola.sql.database.session import RefusedError
 
 
+def counted_bytes(cell: object) -> int:
+    """What a cell counts of a result's limit: its length, and at least 8, since all take memory."""
+    return max(8, len(cell)) if isinstance(cell, str | bytes) else 8
+
+
 class Bounds:
     """The rows so far, within the limits of rows and bytes."""
 
@@ -25,7 +30,7 @@ class Bounds:
             if self.truncate:
                 return False
             raise RefusedError("rows")
-        self.left -= sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in row)
+        self.left -= sum(map(counted_bytes, row))
         if self.left < 0:
             raise RefusedError("size")
         self.rows.append(row)

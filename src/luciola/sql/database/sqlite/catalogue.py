@@ -18,7 +18,8 @@ OBJECTS = "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"
 def read(connection: sqlite3.Connection, count: Callable[[str], int | None]) -> Schema:
     """Tables in order of creation (related ones were mostly made together), and views.
 
-    Without SQLite's own tables and those in which its search indexes keep their data.
+    Without SQLite's own tables and those in which its search indexes keep their data. What only an
+    extension could read, a virtual table of an unknown module, is named with the reason.
     Args:
         count: the rows of a table; None where that takes too long.
 
@@ -32,7 +33,16 @@ def read(connection: sqlite3.Connection, count: Callable[[str], int | None]) -> 
         if name not in shadow and not str(name).lower().startswith("sqlite_")
     ]
     names = [name for name, kind in found if kind == "table"]
-    columns = {name: _columns(connection, name) for name in names}
+    columns: dict[str, list[Sequence[Any]]] = {}
+    unreadable = []
+    for name in names:
+        try:
+            columns[name] = _columns(connection, name)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
+                raise
+            unreadable.append(f"{name} ({error})")
+    names = list(columns)
     keys = {name.lower(): _primary_key(rows) for name, rows in columns.items()}
     tables = tuple(
         Table(
@@ -45,7 +55,7 @@ def read(connection: sqlite3.Connection, count: Callable[[str], int | None]) -> 
         for name in names
     )
     views = tuple(_views(connection, [name for name, kind in found if kind == "view"]))
-    return Schema("sqlite", tables, views)
+    return Schema("sqlite", tables, views, tuple(unreadable))
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[Sequence[Any]]:

@@ -23,6 +23,7 @@ CATALOGUE_PRAGMAS = frozenset(
         "table_info",
         "table_list",
         "table_xinfo",
+        "user_version",
     }
 )
 """What only our own queries may ask."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from luciola.sql.database.allowed import Allowed, folded
+from luciola.sql.database.bounds import counted_bytes
 from luciola.sql.database.limits import MIB, Limits
 from luciola.sql.database.result import Cell
 from luciola.sql.database.session import RefusedError, Rows
@@ -280,7 +281,7 @@ def _fetch(
             if truncate:
                 return rows, True
             raise RefusedError("rows")
-        left -= sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in row)
+        left -= sum(map(counted_bytes, row))
         if left < 0:
             raise RefusedError("size")
         if not (first and rows):
