@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 
@@ -128,7 +127,7 @@ def check_pairs(
     bar = Progress(len(waiting), what="checking pairs", show=_is_shown(show, waiting))
     limits = Sandbox(timeout_s=timeout_s, max_rows=1, workers=number, allowed=allowed)
     with bar, limits as sandbox:
-        _run_all(waiting, _trying(sandbox, databases), known, found, number, bar)
+        _run_all(waiting, sandbox, _trying(sandbox, databases), known, found, bar)
     return CheckedPairs(
         pairs,
         [
@@ -192,25 +191,23 @@ def _trying(sandbox: Sandbox, databases: Databases) -> Try:
 
 def _run_all(
     waiting: Sequence[tuple[str, str]],
+    sandbox: Sandbox,
     attempt: Try,
     known: CheckedQueries,
     found: dict[tuple[str, str], Outcome],
-    workers: int,
     bar: Progress,
 ) -> None:
     """Fill `found`; what was found is kept also where something ends this half-way."""
     if not waiting:
         return
-    threads = ThreadPoolExecutor(workers)
     try:
-        tried = zip(waiting, threads.map(attempt, waiting), strict=True)
+        tried = zip(waiting, sandbox.at_once(attempt, waiting), strict=True)
         for done, (run, outcome) in enumerate(tried, 1):
             found[run] = outcome
             if outcome.kind not in ("limit", "database"):  # another time may end otherwise
                 known.keep(*run, (outcome.kind, outcome.message))
             bar.update(done)
     finally:
-        threads.shutdown(cancel_futures=True)
         known.save()
 
 

@@ -13,7 +13,6 @@ official script that breaks column names, and plugging in gold literals.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,7 +175,4 @@ def evaluate(items: Sequence[Item], sandbox: Sandbox, *, rule: Rule = SPIDER) ->
             return Verdict(correct=False, unanswered=item.unanswered)
         return judge(item.gold, item.predicted, item.database, sandbox, rule=rule)
 
-    if sandbox.workers == 1:
-        return Report(tuple(map(verdict, items)))
-    with ThreadPoolExecutor(sandbox.workers) as threads:
-        return Report(tuple(threads.map(verdict, items)))
+    return Report(tuple(sandbox.at_once(verdict, items)))

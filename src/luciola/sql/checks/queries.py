@@ -8,7 +8,7 @@ from pathlib import Path
 from luciola.errors import DatabaseError, SqlError, SqlTimeoutError
 from luciola.sql.checks.finding import Finding
 from luciola.sql.checks.questions import Part
-from luciola.sql.database.limits import MIB
+from luciola.sql.database.judging import judging_sandbox
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import prepared
@@ -55,14 +55,8 @@ def run_all(
 ) -> dict[Place, tuple[str, str]]:
     """The kind of finding and the reason for each query; empty texts where all is well."""
     found: dict[Place, tuple[str, str]] = {}
-    with Sandbox(
-        timeout_s=timeout_s,
-        workers=workers,
-        max_rows=1_000_000,
-        max_result_bytes=256 * MIB,
-        max_memory_bytes=1024 * MIB,
-        first_row=True,  # whether there is any is all that is asked
-    ) as sandbox:
+    # whether there is any row is all that is asked
+    with judging_sandbox(timeout_s=timeout_s, workers=workers, first_row=True) as sandbox:
         for start in range(0, len(places), STEP):
             some = places[start : start + STEP]
             queries = [prepared(query) for _, query in some]

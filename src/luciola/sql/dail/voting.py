@@ -16,13 +16,12 @@ after the folder is taken, where the published code takes whichever the system l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from luciola.errors import LuciolaError
 from luciola.sql.comparison import same_result
-from luciola.sql.database.limits import MIB
+from luciola.sql.database.judging import judging_sandbox
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import prepared
@@ -48,13 +47,7 @@ class Vote:
 
 def voting_sandbox(*, workers: int, timeout_s: float) -> Sandbox:
     """A sandbox with the limits that queries have when they are judged."""
-    return Sandbox(
-        timeout_s=timeout_s,
-        workers=workers,
-        max_rows=1_000_000,
-        max_result_bytes=256 * MIB,
-        max_memory_bytes=1024 * MIB,
-    )
+    return judging_sandbox(workers=workers, timeout_s=timeout_s)
 
 
 def vote(queries: Sequence[str], database: Path, sandbox: Sandbox) -> Vote:
@@ -81,8 +74,7 @@ def vote_all(
     queries: Sequence[Sequence[str]], databases: Sequence[Path], sandbox: Sandbox
 ) -> list[Vote]:
     """The answers to all questions, as many at the same time as the sandbox has workers."""
-    with ThreadPoolExecutor(sandbox.workers) as threads:
-        return list(threads.map(lambda one, where: vote(one, where, sandbox), queries, databases))
+    return list(sandbox.at_once(lambda one, where: vote(one, where, sandbox), queries, databases))
 
 
 def voting_file(folder: str | Path, db_id: str) -> Path:

@@ -15,11 +15,12 @@ HEADER = struct.Struct("<Q")
 
 def encode(message: Any) -> bytes:
     """`message` with its length before it. Raises: ValueError for what JSON does not hold."""
-    body = json.dumps(message, default=_hex, ensure_ascii=True, separators=(",", ":")).encode()
+    text = json.dumps(message, default=_hex, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode("utf-8", "surrogatepass")
     return HEADER.pack(len(body)) + body
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes | bytearray) -> Any:
     """The message whose JSON is `body`."""
     return json.loads(body, object_hook=_unhex)
 

@@ -18,7 +18,7 @@ class Limits:
     max_memory_bytes: int = 512 * MIB
     """Memory of a worker beyond what it needs to exist."""
     max_result_bytes: int = 16 * MIB
-    """Characters and bytes of all cells together, numbers counted as 8; also of any one value."""
+    """Characters and bytes of all cells together, each at least 8; also of any one value."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

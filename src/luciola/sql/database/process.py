@@ -38,6 +38,10 @@ class WorkerFaultError(RuntimeError):
     """A mistake of our own in the worker; the message is its traceback."""
 
 
+class WorkerEndedError(Exception):
+    """The worker was ended for good, from another thread: nobody waits for its answers."""
+
+
 class WorkerDiedError(Exception):
     """The worker ended by itself; `status` is its exit status, negative for a signal."""
 
@@ -60,14 +64,25 @@ class WorkerProcess:
         self._dialect: Dialect | None = None
         self._given: tuple[str | None, ...] = ()
         self._opened: set[str] = set()
+        self._ended = False
 
     def ask(self, dialect: Dialect, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         """The worker's reply to a request that may take so many seconds.
 
         Raises: WorkerTimeoutError, WorkerDiedError, WorkerFaultError; WorkerStartError where none
-            can be started.
+            can be started; WorkerEndedError after `end`.
         """
         message = encode(request)
+        try:
+            return self._ask(dialect, request, message, timeout_s)
+        except (WorkerDiedError, WorkerStartError):
+            if self._ended:
+                raise WorkerEndedError from None
+            raise
+
+    def _ask(
+        self, dialect: Dialect, request: dict[str, Any], message: bytes, timeout_s: float
+    ) -> dict[str, Any]:
         process = self._alive(dialect)
         try:
             if dialect.packages and request["database"] not in self._opened:
@@ -105,6 +120,13 @@ class WorkerProcess:
             if pipe is not None:
                 pipe.close()
 
+    def end(self) -> None:
+        """Kill the worker from any thread, for good: who waits for it gets WorkerEndedError."""
+        self._ended = True
+        process = self._process
+        if process is not None and self._owner == os.getpid():
+            process.kill()  # the thread that waits sees the pipe's end, and clears up
+
     def _alive(self, dialect: Dialect) -> subprocess.Popen[bytes]:
         """The running worker, or a new one; a forked child never shares its parent's."""
         process = self._process
@@ -114,8 +136,12 @@ class WorkerProcess:
             return process
         self.stop()
         self._opened.clear()
+        if self._ended:
+            raise WorkerEndedError
         self._process = process = self._start(dialect)
         try:
+            if self._ended:  # while it was started: `end` may have seen no process yet
+                raise WorkerEndedError
             self._receive(process, START_S)
         except (WorkerDiedError, WorkerTimeoutError) as error:
             self.stop()
@@ -150,17 +176,19 @@ class WorkerProcess:
         (size,) = HEADER.unpack(self._read(process, HEADER.size, deadline))
         return dict(decode(self._read(process, size, deadline)))
 
-    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        while size > 0:
-            if not self._selector.select(max(0.0, deadline - time.monotonic())):
-                raise WorkerTimeoutError
-            part = os.read(process.stdout.fileno(), min(size, CHUNK_BYTES))  # type: ignore[union-attr]
-            if not part:
-                raise WorkerDiedError(process.wait())
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
+    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytearray:
+        body = bytearray(size)  # filled in place: a large reply is never there twice
+        filled = 0
+        with memoryview(body) as whole:
+            while filled < size:
+                if not self._selector.select(max(0.0, deadline - time.monotonic())):
+                    raise WorkerTimeoutError
+                some = whole[filled : filled + CHUNK_BYTES]
+                read = os.readv(process.stdout.fileno(), [some])  # type: ignore[union-attr]
+                if not read:
+                    raise WorkerDiedError(process.wait())
+                filled += read
+        return body
 
 
 def _write(process: subprocess.Popen[bytes], message: bytes) -> None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import queue
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from luciola.errors import DatabaseError, SqlError
 from luciola.sql.database.address import display_name, located
@@ -28,6 +28,8 @@ from luciola.sql.database.result import Cell, Result, failure
 from luciola.sql.schema import Schema
 
 __all__ = ["Result", "Sandbox"]
+
+Made = TypeVar("Made")
 
 
 class Sandbox:
@@ -110,14 +112,27 @@ class Sandbox:
             except SqlError as error:
                 return error
 
+        return list(self.at_once(attempt, queries, targets))
+
+    def at_once(self, function: Callable[..., Made], *arguments: Iterable[Any]) -> Iterator[Made]:
+        """As `map`, with as many calls at a time as there are workers.
+
+        What is interrupted (Ctrl-C) ends at once: workers are killed, and calls that wait for one
+        or begin later get an error. The sandbox is of no use afterwards.
+        """
         if self.workers == 1:
-            return list(map(attempt, queries, targets))
-        with ThreadPoolExecutor(self.workers) as threads:
-            try:
-                return list(threads.map(attempt, queries, targets))
-            except BaseException:
-                threads.shutdown(wait=False, cancel_futures=True)
-                raise
+            yield from map(function, *arguments)
+            return
+        threads = ThreadPoolExecutor(self.workers)
+        try:
+            yield from threads.map(function, *arguments)
+        except Exception:
+            raise
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def schema(self, database: str | Path | None = None, allowed: Allowed | None = None) -> Schema:
         """The tables and views that may be read, with counts where counting takes no long time.
@@ -181,6 +196,11 @@ class Sandbox:
         """Open a database, and nothing else. Raises: DatabaseError."""
         self._read("open", database)
 
+    def _end(self) -> None:
+        """Let no thread wait for a worker any longer, or start one."""
+        for worker in self._workers:
+            worker.end()
+
     def close(self) -> None:
         """End the workers. A later query starts them again."""
         _stop_all(self._workers)
@@ -194,6 +214,8 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self._end()
         self.close()
 
     def _target(self, database: str | Path | None) -> str | Path:

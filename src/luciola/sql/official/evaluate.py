@@ -9,15 +9,13 @@ In neither mode does a gold query that fails stop the run: the example is left o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from luciola.errors import DatabaseError, DataError
-from luciola.sql.database.limits import MIB
-from luciola.sql.database.sandbox import Sandbox
+from luciola.sql.database.judging import judging_sandbox
 from luciola.sql.official.execution import UNREADABLE, Judge, Outcome, database_file, suite_files
 from luciola.sql.official.files import Example
 from luciola.sql.official.grammar import parse
@@ -109,21 +107,14 @@ def evaluate(
     judged = [_matched(i, example, schema_of, options) for i, example in enumerate(examples)]
     if not {"ex", "ts"} & set(options.metrics):
         return judged
-    with Sandbox(
-        timeout_s=options.timeout_s,
-        workers=options.workers,
-        max_rows=1_000_000,
-        max_result_bytes=256 * MIB,
-        max_memory_bytes=1024 * MIB,
-    ) as sandbox:
+    with judging_sandbox(timeout_s=options.timeout_s, workers=options.workers) as sandbox:
         rule = BIRD if options.bird else spider(keep_distinct=options.keep_distinct)
         judge = Judge(sandbox, rule, plug_value=options.plug_value)
 
         def executed(example: Example, so_far: Judged) -> Judged:
             return _executed(example, so_far, judge, databases, options)
 
-        with ThreadPoolExecutor(options.workers) as threads:
-            return list(threads.map(executed, examples, judged))
+        return list(sandbox.at_once(executed, examples, judged))
 
 
 def as_official(predicted: str) -> str:

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from luciola.errors import DatabaseError, LuciolaError, SqlInvalidError
+from luciola.sql.database.limits import MIB
 from luciola.sql.database.result import Result
 from luciola.sql.database.sandbox import Sandbox
 from luciola.sql.execution import TOO_DEEP
 from luciola.sql.lexer import pieces
+from luciola.sql.official.kept import KeptResults
 from luciola.sql.place import find_database, places
 from luciola.sql.rules import Rule
 
@@ -24,6 +26,8 @@ MAX_PLUGGED = 1_000
 """Predictions with gold literals that are tried at most; the official evaluator has no bound."""
 UNREADABLE = "not judged: "
 """How the error of an example begins whose database cannot be read: gone, or locked."""
+KEPT_BYTES = 64 * MIB
+"""Memory of the gold results that are kept."""
 LOGS = ("-wal", "-shm", "-journal")
 
 
@@ -55,13 +59,13 @@ def suite_files(databases: Path, db_id: str) -> list[Path]:
 
 
 class Judge:
-    """Compares results; keeps gold's, for as long as it lives."""
+    """Compares results; keeps gold's, of which the same are asked for again and again."""
 
     def __init__(self, sandbox: Sandbox, rule: Rule, *, plug_value: bool) -> None:
         self.sandbox = sandbox
         self.rule = rule
         self.plug_value = plug_value
-        self._gold: dict[tuple[Path, str], Result | LuciolaError] = {}
+        self._gold = KeptResults(KEPT_BYTES)
 
     def judge(self, gold: str, predicted: str, files: Sequence[Path]) -> Outcome:
         """Whether the prediction, or one of it with gold's literals, is right on all files."""
@@ -113,7 +117,7 @@ class Judge:
         if found is None:
             found = self._run(query, file)
             if not isinstance(found, DatabaseError):  # a lock may be gone for the next
-                self._gold[file, query] = found
+                self._gold.keep((file, query), found)
         return found
 
     def _run(self, query: str, file: Path) -> Result | LuciolaError:
