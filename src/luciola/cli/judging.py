@@ -109,8 +109,8 @@ def _metrics(names: str) -> tuple[str, ...]:
     unknown = [name for name in chosen if name not in METRICS]
     if unknown or not chosen:
         raise ConfigError(
-            f"--metrics {names!r} names no metric that there is",
-            remedy=f"Give some of {', '.join(METRICS)}, parted by commas.",
+            f"--metrics {names!r} names no metric that is known",
+            remedy=f"Choose from {', '.join(METRICS)}, separated by commas.",
         )
     return chosen
 

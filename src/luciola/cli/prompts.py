@@ -33,7 +33,8 @@ def prompts(
     ],
     out: Annotated[str, typer.Option("--out", help="Write one prompt a line here, as JSONL.")],
     databases: Annotated[
-        str, typer.Option("--databases", help="Folder of ID/ID.sqlite files; else the data set's.")
+        str,
+        typer.Option("--databases", help="Folder of ID/ID.sqlite files; default: the dataset's."),
     ] = "",
     tables: Annotated[str, typer.Option("--tables", help="tables.json of the databases.")] = "",
     representation: Annotated[
@@ -46,7 +47,7 @@ def prompts(
         bool | None, typer.Option("--rule/--no-rule", help='Say "with no explanation".')
     ] = None,
     step_by_step: Annotated[
-        bool, typer.Option("--step-by-step", help="Ask to think step by step.")
+        bool, typer.Option("--step-by-step", help="Ask the model to reason step by step.")
     ] = False,
     pool: Annotated[str, typer.Option("--pool", help="Examples, as rows or a folder.")] = "",
     selection: Annotated[
@@ -59,19 +60,22 @@ def prompts(
         str, typer.Option("--organization", help="FI_O, SO_O, DAIL_O (default), or QAWRULE …")
     ] = "",
     shots: Annotated[
-        int | None, typer.Option("--shots", min=0, help="Examples before a question; 9.")
+        int | None, typer.Option("--shots", min=0, help="Examples before a question; default 9.")
     ] = None,
     predictions: Annotated[
         str, typer.Option("--predictions", help="A first answer to each question, one SQL a line.")
     ] = "",
     threshold: Annotated[
-        float, typer.Option("--threshold", min=0, max=1, help="Likeness that DAIL_S asks for.")
+        float,
+        typer.Option(
+            "--threshold", min=0, max=1, help="Similarity of skeletons that DAIL_S needs."
+        ),
     ] = 0.85,
     similarity: Annotated[
         str, typer.Option("--similarity", help="bm25, minilm, mpnet, or an encoder's folder.")
     ] = "bm25",
     embeddings: Annotated[
-        str, typer.Option("--embeddings", help="Folder in which vectors are kept.")
+        str, typer.Option("--embeddings", help="Folder that stores the vectors.")
     ] = "",
     corenlp: Annotated[
         str, typer.Option("--corenlp", help="Words from this CoreNLP server: http://localhost:9000")
@@ -87,7 +91,7 @@ def prompts(
         int, typer.Option("--max-tokens", min=0, help="Prompt and answer; 0: no limit.")
     ] = 0,
     max_answer_tokens: Annotated[
-        int, typer.Option("--max-answer-tokens", min=0, help="Room left for the answer.")
+        int, typer.Option("--max-answer-tokens", min=0, help="Tokens reserved for the answer.")
     ] = 200,
     cross_domain: Annotated[
         bool, typer.Option("--cross-domain", help="No examples of the question's own database.")
