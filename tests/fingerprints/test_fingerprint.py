@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import types
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,6 +23,7 @@ import torch
 from luciola.errors import ConfigError
 from luciola.fingerprints import fingerprint, named, unnamed
 from luciola.fingerprints.files import code_digest, path_digest
+from luciola.fingerprints.libraries import is_library
 from luciola.plugins import load_object
 
 FACTOR = 3
@@ -311,3 +313,16 @@ def test_a_name_stands_for_an_object() -> None:
     assert unnamed("x") == "x"
     with pytest.raises(ConfigError, match="the name must be a text"):
         named(" ", connection)
+
+
+def test_functions_of_a_librarys_compiled_part_are_known_by_name() -> None:
+    """torch._C._nn has no file of its own; a classifier's GELU comes from there."""
+    gelu, relu = torch._C._nn.gelu, torch._C._nn.relu6
+    assert not fingerprint(gelu, "it").unknown
+    assert fingerprint(gelu, "it").digest != fingerprint(relu, "it").digest
+
+
+def test_a_module_made_by_hand_is_not_known_by_its_name() -> None:
+    """Even below a library's name, unless the compiled library itself holds it."""
+    made = types.ModuleType("torch._C._mine")
+    assert not is_library(made)

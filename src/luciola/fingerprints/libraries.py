@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from functools import cache
 from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,11 +39,23 @@ def is_library(module: ModuleType | None) -> bool:
         return True
     spec = getattr(module, "__spec__", None)
     if spec is None and not hasattr(module, "__file__"):
-        return False  # made by hand; nothing is known of it
+        return _is_compiled_in(module)
     file = getattr(module, "__file__", None)
     if file is None:
         file = next(iter(getattr(module, "__path__", ())), None)
     return is_library_file(file)
+
+
+def _is_compiled_in(module: ModuleType) -> bool:
+    """Whether a module without a file is part of a library's compiled one, as `torch._C._nn` is.
+
+    Of any other, nothing is known: someone made it by hand.
+    """
+    above, _, name = module.__name__.rpartition(".")
+    parent = sys.modules.get(above)
+    file = str(getattr(parent, "__file__", None) or "")
+    is_held = getattr(parent, name, None) is module
+    return is_held and file.endswith(tuple(EXTENSION_SUFFIXES)) and is_library(parent)
 
 
 @cache
