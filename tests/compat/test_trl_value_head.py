@@ -124,3 +124,10 @@ def test_loading_takes_the_options_of_transformers(tmp_path: Path) -> None:
     )
     eager = Model.from_pretrained(tmp_path, attn_implementation="eager")
     assert eager.config._attn_implementation == "eager"
+
+
+def test_the_encoder_decoder_class_can_be_imported_and_says_that_it_is_left_out() -> None:
+    from luciola.compat.trl import AutoModelForSeq2SeqLMWithValueHead
+
+    with pytest.raises(ClassicError, match=r"encoder-decoder models .* are not supported"):
+        AutoModelForSeq2SeqLMWithValueHead.from_pretrained("t5-small")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from transformers import GPT2Config, GPT2LMHeadModel
 
+import luciola
 import luciola.rl
 from luciola.compat.trlx import (
     TRLConfig,
@@ -17,6 +20,7 @@ from luciola.compat.trlx import (
 from luciola.compat.trlx.rewards import FunctionReward
 from luciola.compat.trlx.training import examples_of
 from luciola.errors import ConfigError, DataError
+from luciola.training.loop import Loop
 from luciola.types import Answered
 from support import build_tokenizer, write_model
 
@@ -188,10 +192,10 @@ def test_a_run_whose_reward_cannot_be_compared_is_not_gone_on_with(model: str) -
     ("given", "said"),
     [
         ({"prompts": ["a"], "metric_fn": len, "stop_sequences": ["."]},
-         "train: prompts, stop_sequences, metric_fn change nothing here, with SFT"),
+         "train: no effect with SFT: prompts, stop_sequences, metric_fn"),
         ({"rewards": [1.0], "eval_prompts": ["a"]},
-         "train: eval_prompts change nothing here, with ILQL"),
-        ({"rewards": [1.0], "metric_fn": len}, "train: metric_fn change nothing here, with ILQL"),
+         "train: no effect with ILQL: eval_prompts"),
+        ({"rewards": [1.0], "metric_fn": len}, "train: no effect with ILQL: metric_fn"),
     ],
 )  # fmt: skip
 def test_no_argument_is_dropped_in_silence(
@@ -201,3 +205,108 @@ def test_no_argument_is_dropped_in_silence(
     with pytest.raises(ConfigError, match="ask for"):
         luciola.rl.train("m", samples=["a"], config=default_ppo_config(), **given)
     assert said in caplog.text
+
+
+SAMPLES = [["say", word] for word in ("one", "two", "three", "four")] * 2
+REWARDS = [0.0, 1.0, 2.0, 3.0] * 2
+
+
+def test_every_name_of_an_old_scripts_import_is_there() -> None:
+    names = {f.__name__ for f in vars(luciola.rl).values() if isinstance(f, type)}
+    assert {
+        "TRLConfig", "TrainConfig", "ModelConfig", "TokenizerConfig", "OptimizerConfig",
+        "SchedulerConfig", "PPOConfig", "ILQLConfig", "SFTConfig",
+    } == names  # fmt: skip
+
+
+def test_samples_and_rewards_may_come_as_one_dataset(model: str) -> None:
+    """Third in the call, as trlx had it; the same run as with both names."""
+    changes = {"train.total_steps": 2, "method.gen_kwargs": {"max_new_tokens": 4}}
+    config = TRLConfig.update(default_ilql_config(), {**SMALL, **changes})
+    named = luciola.rl.train(model, samples=SAMPLES, rewards=REWARDS, config=config)
+    paired = luciola.rl.train(model, None, (SAMPLES, REWARDS), config=config)
+    assert paired.folder == named.folder and paired.ending == "finished"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"dataset": SAMPLES}, r"dataset must be \(samples, rewards\), got a list of 8"),
+        ({"dataset": {"text": []}}, r"dataset must be \(samples, rewards\), got a dict"),
+        ({"dataset": (SAMPLES, REWARDS), "samples": SAMPLES}, "dataset is given beside samples"),
+    ],
+)
+def test_a_dataset_that_is_no_pair_is_refused(given: dict[str, Any], said: str, model: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        luciola.rl.train(model, **given)
+
+
+def test_a_model_object_is_named_by_its_kind_in_one_line() -> None:
+    """In the call and in the configuration, for trlx's call and for ours."""
+    sizes = GPT2Config(n_layer=1, n_embd=8, n_head=2, vocab_size=9)
+    config = TRLConfig.update(default_sft_config(), {"model.model_path": sizes})
+    for given in ({"model_path": sizes}, {"config": config}):
+        with pytest.raises(ConfigError) as error:
+            luciola.rl.train(samples=["a b"], **given)  # type: ignore[arg-type]
+        assert str(error.value).splitlines()[0] == (
+            "train: the model must be a hub id or a folder, got a GPT2Config object"
+        )
+    with pytest.raises(ConfigError) as error:
+        luciola.ppo(model=GPT2LMHeadModel(sizes), prompts=["a"], reward=len)
+    assert "model must be text, got a GPT2LMHeadModel object\n" in str(error.value)
+
+
+def test_the_trained_model_is_saved_where_a_script_asks(model: str, tmp_path: Path) -> None:
+    config = TRLConfig.update(default_sft_config(), {**SMALL, "train.total_steps": 1})
+    trainer = luciola.rl.train(Path(model), samples=["a b c"] * 4, config=config)  # type: ignore[arg-type]
+    target = tmp_path / "saved"
+    for _ in range(2):  # a model is replaced by a model
+        trainer.save_pretrained(target)
+    weights = (trainer.model / "model.safetensors").read_bytes()
+    assert (target / "model.safetensors").read_bytes() == weights
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(ConfigError, match="mine is not empty, and no model"):
+        trainer.save_pretrained(tmp_path / "mine")
+    with pytest.raises(ConfigError, match="is the run's model itself"):
+        trainer.save_pretrained(trainer.model)
+
+
+def test_scores_of_an_answers_text_leave_out_the_end_token() -> None:
+    """a b <end>: two scores or three; an answer that was cut has no end token to leave out."""
+    ended = Answered("p", "a b", token_count=3, finish="end")
+    cut = Answered("p", "a b", token_count=2, finish="length")
+    for given, expected in (([1.0, 2.0], [1.0, 2.0, 0.0]), ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])):
+        reward = FunctionReward(lambda outputs, scores=given: [scores], build_tokenizer())
+        assert reward.score([ended]).scores == [expected]
+    short = FunctionReward(lambda outputs: [[1.0]], build_tokenizer())
+    assert short.score([cut]).scores == [[1.0]]
+
+
+def test_an_interrupted_call_says_what_goes_on_with_it(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The call begins anew unless it is told to resume; a reward that cannot be compared never
+    resumes.
+    """
+    changes = {"method": {"ppo_epochs": 1, "num_rollouts": 4, "gen_kwargs": {"max_new_tokens": 4}}}
+    config = TRLConfig.update(default_ppo_config(), {**SMALL, **changes})
+    monkeypatch.setattr(Loop, "run", lambda loop: SimpleNamespace(
+        ending="interrupted", counters=SimpleNamespace(step=1)
+    ))  # fmt: skip
+    endless = (0.0 for _ in iter(int, 1))
+
+    def incomparable(outputs: list[str]) -> list[float]:
+        return [next(endless) for _ in outputs]
+
+    def plain(outputs: list[str]) -> list[float]:
+        return [0.0 for _ in outputs]
+
+    def said(reward: Any, resumes: bool = False) -> str:
+        given = config.evolve(train={"resume_from_checkpoint": resumes})
+        return luciola.rl.train(model, reward_fn=reward, prompts=["a"] * 4, config=given).text
+
+    assert said(plain).endswith("train.resume_from_checkpoint=True to go on from there.")
+    assert said(plain, resumes=True).endswith("Run the same command again to go on from there.")
+    assert "begins anew, because something" in said(incomparable)
+    assert "luciola.named('NAME', ...)" in said(incomparable)

@@ -130,10 +130,23 @@ def _wrong_type(cls: type[Any], place: Place, sources: Sequence[Source]) -> Conf
     if isinstance(place[-1], int) and seen is None:  # an item too few: the list is wrong
         place = place[:-1]
         where, seen = _origin(sources, place)
-    got = "nothing" if seen is None else f"{seen!r:.80}"
+    got = "nothing" if seen is None else _shown(seen)
     message = f"{where}: {spelled(place)} must be {type_text(type_at(cls, place))}, got {got}"
     helps = {setting.name: setting.help for setting in describe(cls)}
     return ConfigError(message, remedy=helps.get(spelled(place)))
+
+
+def _shown(seen: Any) -> str:
+    """A value as one short line; of an object that no recipe can hold, what it is."""
+    if isinstance(seen, str | int | float | list | tuple | dict | Path):
+        return " ".join(f"{seen!r:.80}".split())
+    return kind_of(seen)
+
+
+def kind_of(seen: Any) -> str:
+    """ "a GPT2Config object"."""
+    kind = type(seen).__name__
+    return f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind} object"
 
 
 def _origin(sources: Sequence[Source], place: Place) -> tuple[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from luciola.plugins import load_object, names_object
 from luciola.rewards.spec import FUNCTION, parse
 
 log = logging.getLogger(__name__)
+
+INCOMPARABLE = "anew-"
+"""Begins the digest of what cannot be compared, which is another one at every call."""
 
 
 def named_rows(value: Any, setting: str = "data", *, resumes: bool = False) -> Any:
@@ -72,7 +75,16 @@ def _digest(value: Any, name: str, setting: str, *, resumes: bool) -> str:
     if resumes:
         raise ConfigError(f"{text}, so it is not known which run to go on with", remedy=remedy)
     log.warning("%s, so this run begins anew → %s", text, remedy)
-    return secrets.token_hex(6)
+    return INCOMPARABLE + secrets.token_hex(6)
+
+
+def is_resumable(texts: Iterable[str]) -> bool:
+    """Whether a later call with the same things can be known to be the same run.
+
+    Args:
+        texts: a recipe, or fingerprints, as they stand in a run's folder.
+    """
+    return not any(f" {INCOMPARABLE}" in text for text in texts)
 
 
 def are_rows(value: Any) -> bool:

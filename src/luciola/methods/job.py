@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,16 @@ from typing import Any
 from torch import nn
 
 from luciola.config.training import TrainingConfig
+from luciola.errors import ConfigError
 from luciola.methods.trainee import Trainee
+from luciola.runs.atomic import replacing_folder
+from luciola.runs.outputs import check_folder
 from luciola.runs.report import Figures
 from luciola.training.loop import LoopSettings
 from luciola.training.method import Method
+
+BEFORE = "finished before"
+ADAPTER = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -79,3 +86,21 @@ class Result:
     ending: str
     figures: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Copy the trained model to a folder of its own, which plain transformers or peft loads.
+
+        Raises: ConfigError where there is no model yet, or the folder holds something else.
+        """
+        if not self.model.is_dir() or self.ending not in ("finished", "stopped early", BEFORE):
+            raise ConfigError(f"there is no model to save: this run was {self.ending}")
+        target = Path(save_directory).expanduser()
+        check_folder(target, inputs={"run's model": self.model, "run": self.folder})
+        is_model = any((target / name).is_file() for name in ("config.json", ADAPTER))
+        if target.exists() and not is_model and any(target.iterdir()):
+            raise ConfigError(
+                f"{target} is not empty, and no model that could be replaced",
+                remedy="Name a new folder.",
+            )
+        with replacing_folder(target) as folder:
+            shutil.copytree(self.model, folder, dirs_exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from luciola.config.write import as_mapping, to_yaml
 from luciola.errors import FRESH
 from luciola.methods.capacity import explained
 from luciola.methods.concluding import conclude
-from luciola.methods.given import named_contents
+from luciola.methods.given import is_resumable, named_contents
 from luciola.methods.job import Job, Result
 from luciola.methods.run_log import RunLog
 from luciola.methods.trainee import average_for
@@ -58,7 +58,8 @@ def conduct(
                 f"  → Give another out=FOLDER, or {FRESH} to train again."
             )
             return Result(folder.path, folder.model, "finished before", folder.report(), text)
-        return carry_out(config, build(world, folder), world, folder, show=show)
+        onward = _onward([to_yaml(config), *contents.values()], fresh=fresh)
+        return carry_out(config, build(world, folder), world, folder, onward, show=show)
 
 
 def _folder(
@@ -76,11 +77,9 @@ def _folder(
 
 
 def carry_out(
-    config: TrainingConfig, job: Job, world: World, run: RunFolder, *, show: bool
+    config: TrainingConfig, job: Job, world: World, run: RunFolder, onward: str, *, show: bool
 ) -> Result:
-    """Train to the end, save the model, write the report; or stop when asked, and say how to go
-    on.
-    """
+    """Train to the end, save the model, write the report; or stop when asked, and say `onward`."""
     found = checkpoint.latest(run.checkpoints)
     start = checkpoint.step_of(found) if found else 0
     trackers = open_trackers(config.track, run.path, as_mapping(config)) if world.is_main else []
@@ -108,7 +107,7 @@ def carry_out(
     for tracker in trackers:
         tracker.close()
     if outcome.ending == "interrupted":
-        return _interrupted(run, outcome, total)
+        return _interrupted(run, outcome, total, onward)
     return conclude(job, loop, outcome, world, run)
 
 
@@ -132,9 +131,20 @@ def scaler_for(precision: Precision, world: World) -> torch.amp.GradScaler | Non
     return torch.amp.GradScaler(world.device.type) if precision.scales_losses else None
 
 
-def _interrupted(run: RunFolder, outcome: Outcome, total: int) -> Result:
-    text = (
-        f"stopped at step {outcome.counters.step} of {total}; saved in {run.checkpoints}\n"
-        "  → Run the same command again to go on from there."
-    )
+def _onward(texts: Iterable[str], *, fresh: bool) -> str:
+    """How an interrupted run is gone on with, or why it cannot be."""
+    if not is_resumable(texts):
+        return (
+            "The same call begins anew, because something that it was given cannot be compared "
+            "with an earlier call's (the notice at the start says what). With "
+            "luciola.named('NAME', ...) around it, the next run can be resumed."
+        )
+    if fresh:
+        return f"Run the same again without {FRESH} to go on from there."
+    return "Run the same command again to go on from there."
+
+
+def _interrupted(run: RunFolder, outcome: Outcome, total: int, onward: str) -> Result:
+    saved = f"stopped at step {outcome.counters.step} of {total}; saved in {run.checkpoints}"
+    text = f"{saved}\n  → {onward}"
     return Result(run.path, run.model, outcome.ending, text=text)

@@ -134,7 +134,7 @@ class PPOConfig:
         self.check()
         idle = [f.name for f in dataclasses.fields(self) if self._is_set_in_vain(f)]
         if idle:
-            log.warning("PPOConfig: %s change nothing here", ", ".join(idle))
+            log.warning("PPOConfig: no effect here: %s", ", ".join(idle))
 
     def _is_set_in_vain(self, item: dataclasses.Field[Any]) -> bool:
         if item.name not in WITHOUT_EFFECT:

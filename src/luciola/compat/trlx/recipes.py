@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 from luciola.compat.trlx.config import TRLConfig
 from luciola.compat.trlx.sections import ILQLConfig, PPOConfig
 from luciola.compat.trlx.weights import optimizer, trained
+from luciola.config.load import kind_of
 from luciola.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ def common(config: TRLConfig, model: str) -> Settings:
             train.resume_from_checkpoint,
         )
     found: Settings = {
-        "model": name,
+        "model": str(name),
         "out": train.checkpoint_dir,
         "seed": train.seed,
         "batch": train.batch_size,
@@ -177,6 +179,12 @@ def sft(config: TRLConfig, model: str) -> Settings:
 
 
 def _check_model(config: TRLConfig, name: str) -> None:
+    if not isinstance(name, str | PathLike):
+        raise ConfigError(
+            f"train: the model must be a hub id or a folder, got {kind_of(name)}",
+            remedy="Save it with its tokenizer (save_pretrained), and give that folder. "
+            "A new model of given sizes is AutoModelForCausalLM.from_config(CONFIG).",
+        )
     if not name:
         raise ConfigError(
             "train: there is no model", remedy="train(MODEL, ...), or model.model_path."
@@ -185,7 +193,7 @@ def _check_model(config: TRLConfig, name: str) -> None:
         raise ConfigError(
             f"model.model_arch_type is {config.model.model_arch_type!r}; there is only causal"
         )
-    if config.tokenizer.tokenizer_path not in ("", name):
+    if config.tokenizer.tokenizer_path not in ("", str(name)):
         log.warning(
             "tokenizer.tokenizer_path=%s is not read: the model's own tokenizer is used",
             config.tokenizer.tokenizer_path,
@@ -212,7 +220,7 @@ def _tell_idle(config: TRLConfig) -> None:
         if name in known and value != _default(known[name]) and value not in ordinary:
             found.append(path)
     if found:
-        log.warning("TRLConfig: %s change nothing here", ", ".join(found))
+        log.warning("TRLConfig: no effect here: %s", ", ".join(found))
 
 
 def _tell_generation(config: TRLConfig) -> None:
@@ -224,14 +232,14 @@ def _tell_generation(config: TRLConfig) -> None:
     given = getattr(method, "gen_experience_kwargs", None) or method.gen_kwargs
     unread = [key for key in given if key not in read]
     if unread:
-        log.warning("method.gen_kwargs: %s change nothing here", ", ".join(unread))
+        log.warning("method.gen_kwargs: no effect here: %s", ", ".join(unread))
     if given is not method.gen_kwargs:
         plain = method.gen_kwargs
         other = [k for k in ANSWERING["PPOConfig"] if k in plain and plain[k] != given.get(k)]
         if other:
             log.warning(
-                "method.gen_kwargs: %s change nothing here beside gen_experience_kwargs, which "
-                "evaluations follow too",
+                "method.gen_kwargs: no effect beside gen_experience_kwargs, which evaluations "
+                "follow too: %s",
                 ", ".join(other),
             )
 

@@ -32,16 +32,26 @@ class FunctionReward:
     def score(self, answered: Sequence[Answered]) -> Scored:
         """One score per answer; whether they are usable is checked by the caller."""
         columns = {name: [one.metadata[name] for one in answered] for name in _shared(answered)}
-        return Scored(
-            call(
-                self.function,
-                samples=[one.prompt + one.answer for one in answered],
-                prompts=[one.prompt for one in answered],
-                outputs=[one.answer for one in answered],
-                tokenizer=self.tokenizer,
-                **columns,
-            )
+        scores = call(
+            self.function,
+            samples=[one.prompt + one.answer for one in answered],
+            prompts=[one.prompt for one in answered],
+            outputs=[one.answer for one in answered],
+            tokenizer=self.tokenizer,
+            **columns,
         )
+        if not isinstance(scores, list | tuple) or len(scores) != len(answered):
+            return Scored(scores)  # refused by the caller, or a tensor
+        return Scored([_with_end(s, one) for s, one in zip(scores, answered, strict=True)])
+
+
+def _with_end(score: Any, one: Answered) -> Any:
+    """A list that covers an answer's text, with 0.0 for the end token, which the text lacks.
+
+    In trlx's training the text shows the end token, so its functions count it with the rest.
+    """
+    is_list = isinstance(score, list | tuple) and one.finish == "end"
+    return [*score, 0.0] if is_list and len(score) == one.token_count - 1 else score
 
 
 def metric(function: Function, tokenizer: Any) -> Function:

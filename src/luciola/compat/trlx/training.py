@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from luciola.compat.trlx.config import (
 )
 from luciola.compat.trlx.rewards import FunctionReward, metric
 from luciola.compat.trlx.sections import ILQLConfig, Method, PPOConfig, SFTConfig
-from luciola.errors import ConfigError, DataError
+from luciola.errors import FRESH, ConfigError, DataError
 from luciola.fingerprints import Named, unnamed
 from luciola.methods.given import named_objects, named_rows
 from luciola.methods.job import Result
@@ -36,6 +37,7 @@ Dialogues = Sequence[str] | Sequence[Sequence[str]]
 def train(
     model_path: str | None = None,
     reward_fn: Callable[..., Any] | None = None,
+    dataset: tuple[Dialogues, Sequence[float]] | None = None,
     samples: Dialogues | None = None,
     rewards: Sequence[float] | None = None,
     prompts: Texts | None = None,
@@ -53,6 +55,7 @@ def train(
         model_path: hub id, folder, or bundled name; None: the configuration's model.
         reward_fn: called with those that it names of samples, prompts, outputs, tokenizer and the
             prompts' other columns; gives a number per sample, or a list of numbers, one per token.
+        dataset: samples and rewards, as they were given before each had its own name.
         samples: texts, or dialogues [prompt, output, prompt, output, ...].
         rewards: one number per sample.
         prompts: texts, or rows with a "prompt" and other columns.
@@ -64,6 +67,8 @@ def train(
 
     Raises: LuciolaError saying what was seen, where, and what to do.
     """
+    if dataset is not None:
+        samples, rewards = _parted(dataset, samples, rewards)
     method = "PPO" if reward_fn is not None else "SFT" if rewards is None else "ILQL"
     idle = {
         "samples": samples if method == "PPO" else None,
@@ -74,7 +79,7 @@ def train(
         "metric_fn": metric_fn if _is_idle(method, eval_prompts) else None,
     }
     if unused := [name for name, value in idle.items() if value]:
-        log.warning("train: %s change nothing here, with %s", ", ".join(unused), method)
+        log.warning("train: no effect with %s: %s", method, ", ".join(unused))
     if reward_fn is not None:
         config = _config(config, PPOConfig, default_ppo_config)
         return _ppo(
@@ -98,6 +103,33 @@ def train(
     _check_rewards(samples, rewards)
     config = _config(config, ILQLConfig, default_ilql_config)
     return _ilql(model_path or "", config, samples, rewards, eval_prompts, metric_fn, show=show)
+
+
+def _parted(dataset: Any, samples: Any, rewards: Any) -> tuple[Any, Any]:
+    """The two halves of `dataset`.
+
+    Raises: ConfigError where it is no pair, or stands beside what it holds.
+    """
+    remedy = "Give samples=SAMPLES, rewards=REWARDS; prompts=PROMPTS beside a reward_fn."
+    if samples is not None or rewards is not None:
+        raise ConfigError("train: dataset is given beside samples or rewards", remedy=remedy)
+    if not isinstance(dataset, list | tuple) or len(dataset) != 2:
+        got = f"a {type(dataset).__name__}"
+        if isinstance(dataset, list | tuple):
+            got += f" of {len(dataset)}"
+        raise ConfigError(f"train: dataset must be (samples, rewards), got {got}", remedy=remedy)
+    return tuple(dataset)
+
+
+def _told(result: Result, *, resumes: bool) -> Result:
+    """With the setting that goes on with an interrupted run, which this call does not name."""
+    if result.ending != "interrupted" or resumes:
+        return result
+    text = result.text.replace(
+        f"Run the same again without {FRESH} to go on from there.",
+        "Call the same with train.resume_from_checkpoint=True to go on from there.",
+    )
+    return dataclasses.replace(result, text=text)
 
 
 def _is_idle(method: str, other: Any) -> bool:
@@ -152,7 +184,7 @@ def _ppo(
         "reward": [named_objects(reward_fn, "reward_fn", resumes=resumes)],
         "metric": named_objects(metric_fn or "", "metric_fn", resumes=resumes),
     }
-    return run(
+    result = run(
         from_mapping(PpoConfig, {**settings, **named}, "TRLConfig"),
         fresh=not resumes,
         show=show,
@@ -161,6 +193,7 @@ def _ppo(
         eval_prompts=unnamed(held_out),
         metric="" if metric_fn is None else metric(unnamed(metric_fn), tokenizer),
     )
+    return _told(result, resumes=resumes)
 
 
 def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Result:
@@ -180,9 +213,10 @@ def _sft(model: str, config: TRLConfig, samples: Dialogues, *, show: bool) -> Re
     resumes = bool(config.train.resume_from_checkpoint)
     data = named_rows(samples, "samples", resumes=resumes)
     name = run_name("sft", recipe.model, "samples", {**as_mapping(recipe), "data": data})
-    return sft.train(
+    result = sft.train(
         recipe, examples, tokenizer, name, fresh=not resumes, show=show, given={"samples": data}
     )
+    return _told(result, resumes=resumes)
 
 
 def examples_of(
@@ -273,7 +307,7 @@ def _ilql(
             load_tokenizer(recipe.model, trust_remote_code=recipe.trust_remote_code),
         )
     )
-    return run(
+    result = run(
         recipe,
         fresh=not resumes,
         show=show,
@@ -281,3 +315,4 @@ def _ilql(
         eval_prompts=unnamed(eval_prompts) if judge else "",
         metric=judge,
     )
+    return _told(result, resumes=resumes)

@@ -79,7 +79,7 @@ def _schedule(config: TRLConfig, lr: float) -> Settings:
             unread.append("T_max")
     if unread:
         log.warning(
-            "scheduler.kwargs: %s change nothing here: the schedule goes over all %d steps",
+            "scheduler.kwargs: no effect here: %s; the schedule goes over all %d steps",
             ", ".join(unread),
             steps,
         )
