@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from luciola.cli.main import main
-from luciola.specialist.expertise import changes
+from luciola.specialist.expertise import Expertise, changes, columns_of
+from luciola.sql.schema import read_schema
 from support import write_model
 
 
@@ -48,3 +50,47 @@ def test_the_model_is_named_and_a_changed_schema_is_told(
     said = capsys.readouterr().err
     assert "the newest" not in said
     assert told in said
+
+
+def test_a_moved_database_and_another_one_are_told_apart(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that was moved has its model; one with other tables is told to be another."""
+    model = write_model(tmp_path / "model", context=512)
+    Expertise(str(shop), schema=columns_of(read_schema(shop))).save(model)
+    moved = shop.rename(tmp_path / "moved.db")
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    model.rename(tmp_path / "runs" / "one" / "model")
+    assert main(["sql", "ask", str(moved), "How many?"]) == 2
+    said = capsys.readouterr().err
+    assert f"runs/one/model was trained on {shop}, which is gone; if it has moved, add" in said
+    ask = ["sql", "ask", str(moved), "How many?", "--device", "cpu", "--model", "runs/one/model"]
+    main(ask)
+    assert "trained" not in capsys.readouterr().err
+    with closing(sqlite3.connect(moved)) as connection:
+        connection.execute("DROP TABLE city")
+    main(ask)
+    said = capsys.readouterr().err
+    assert f"this model was trained on {shop}, whose schema is another: table city is gone" in said
+
+
+def test_an_input_without_a_question_is_told_and_a_failed_one_is_the_exit_status(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = write_model(tmp_path / "model", context=512)
+    ask = ["sql", "ask", str(shop), "--device", "cpu", "--model", str(model)]
+    monkeypatch.setattr("sys.stdin", StringIO("\n  \n"))
+    assert main(ask) == 2
+    assert "the input holds no question" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", StringIO("Wie viele?\n" + "很多 " * 10_000 + "\n"))
+    assert main(ask) == 1
+    assert "error: the question is too long" in capsys.readouterr().out
+
+
+def test_flags_of_the_other_form_of_eval_are_refused(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were passed over, as if exact match had been judged."""
+    given = ["sql", "eval", str(shop), "--pairs", "p.jsonl", "--predictions", "q.sql"]
+    assert main([*given, "--metrics", "em", "--official"]) == 2
+    assert "does not take --official, --metrics" in capsys.readouterr().err

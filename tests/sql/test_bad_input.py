@@ -121,7 +121,7 @@ def test_gold_of_odd_databases_is_right_and_an_empty_answer_wrong(
 
 
 def test_odd_databases_are_checked(odd: tuple[Place, str, str]) -> None:
-    assert "1 questions, 1 databases" in odd[0].check()
+    assert "1 question, 1 database" in odd[0].check()
     assert "broken  " not in odd[0].check()
 
 
@@ -172,7 +172,7 @@ def test_a_folder_of_databases_may_be_named_from_where_one_stands(
     here = Place.__new__(Place)
     here.folder = Path()
     assert here.eval("SELECT a FROM t\n")["ex"] == 1
-    assert "1 databases" in here.check()
+    assert "1 database" in here.check()
     with Sandbox(Path("database", "odd", "odd.sqlite")) as sandbox:
         assert sandbox.run("SELECT count(*) FROM t").rows == ((2,),)
 

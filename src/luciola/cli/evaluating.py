@@ -126,6 +126,14 @@ def evaluate(
     if bool(model) == bool(predictions):
         remedy = "A model writes the SQL that is judged, or a file holds it: one SQL a line."
         raise ConfigError("sql eval needs either --model or --predictions", remedy=remedy)
+    for_gold = {"--databases": databases, "--tables": tables, "--official": official}
+    for_gold |= {"--keep-distinct": keep_distinct, "--plug-value": plug_value}
+    for_gold |= {"--metrics": metrics}
+    if named := [name for name, value in for_gold.items() if value]:
+        raise ConfigError(
+            f"sql eval with DATABASE and --pairs does not take {', '.join(named)}",
+            remedy="They go with --gold, which judges by Spider's metrics.",
+        )
     given = ((database, DATABASES), pairs, model, predictions)
     output, json_output, page = check_outputs(
         (out, json_file, report_file), inputs=given, overwrite=overwrite

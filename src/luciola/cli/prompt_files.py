@@ -89,10 +89,10 @@ def _too_long(prompts: Sequence[Prompt], way: FewShot) -> Iterator[str]:
     budget = way.budget
     if budget is None:
         return
-    bare = [(index, prompt.text) for index, prompt in enumerate(prompts) if not prompt.examples]
-    if found := [str(index) for index, text in bare if not budget.holds(text)]:
+    bare = [(line, prompt.text) for line, prompt in enumerate(prompts, 1) if not prompt.examples]
+    if found := [str(line) for line, text in bare if not budget.holds(text)]:
         named = ", ".join(found[:SHOWN]) + (", …" if len(found) > SHOWN else "")
         yield (
             f"too long for {budget.context} tokens with their answer, even without examples: "
-            f"{len(found)}, index {named}"
+            f"{len(found)}, line {named}"
         )

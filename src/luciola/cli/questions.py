@@ -7,6 +7,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from luciola.cli.terminal import bounded, say
+from luciola.errors import ConfigError
 
 if TYPE_CHECKING:
     from luciola.specialist.asking import Reply, Specialist
@@ -21,14 +22,18 @@ def answer_one(specialist: Specialist, question: str) -> None:
     Raises: SqlError, so that the command ends in its sentence.
     """
     reply = specialist.ask(question)
-    say(shown(reply))
+    _show(reply)
     if reply.error is not None:
         raise reply.error
 
 
 def answer_all(specialist: Specialist) -> None:
-    """Ask every line of the input; on a terminal with a prompt, until an empty line or Ctrl-D."""
+    """Ask every line of the input; on a terminal with a prompt, until an empty line or Ctrl-D.
+
+    Raises: ConfigError where an input that is no terminal holds no question.
+    """
     asked_by_a_person = sys.stdin.isatty()
+    asked = 0
     if asked_by_a_person:
         say(f"Ask about {specialist.reading.database}; an empty line ends.")
     while True:
@@ -38,13 +43,25 @@ def answer_all(specialist: Specialist) -> None:
         line = sys.stdin.readline()
         question = line.strip()
         if not line or (asked_by_a_person and not question):
-            return
+            break
         if question:
+            asked += 1
             reply = specialist.ask(question)
-            say(shown(reply))
+            _show(reply)
             if reply.error is not None:
                 say(bounded(f"error: {reply.error}"))
             say("")
+    if not (asked or asked_by_a_person):
+        raise ConfigError(
+            "the input holds no question",
+            remedy="Give a question on the command line, or one a line: … < questions.txt",
+        )
+
+
+def _show(reply: Reply) -> None:
+    """The SQL and its rows; nothing where no SQL was written."""
+    if text := shown(reply):
+        say(text)
 
 
 def shown(reply: Reply) -> str:

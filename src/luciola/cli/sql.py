@@ -169,9 +169,12 @@ def ask(
             )
         if changed := specialist.changes():
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            what = "the schema has changed since this model was trained"
+            if specialist.is_another:
+                trained_on = display_name(writer.expertise.database)
+                what = f"this model was trained on {trained_on}, whose schema is another"
             say(
-                f"the schema has changed since this model was trained: {', '.join(changed[:3])}"
-                f"{more}; train it again for answers that know it",
+                f"{what}: {', '.join(changed[:3])}{more}; train it again for answers that know it",
                 err=True,
             )
         if question is None:
@@ -181,15 +184,19 @@ def ask(
 
 
 def _newest_specialist(database: str) -> str:
-    from luciola.specialist.expertise import specialists
+    from luciola.specialist.expertise import lost_specialists, specialists
     from luciola.sql.database.address import display_name
 
     found = specialists(database)
     if not found:
         name = display_name(database)
+        lost = lost_specialists()
         raise ConfigError(
             f"no model under runs/ was trained on {name}",
-            remedy=f"Name one with --model, or train one: luciola sql train {name} "
+            remedy=f"{lost[0][0]} was trained on {lost[0][1]}, which is gone; if it has moved, add "
+            f"--model {lost[0][0]}."
+            if lost
+            else f"Name one with --model, or train one: luciola sql train {name} "
             "--pairs FILE model=smollm2-135m",
         )
     return str(found[0])

@@ -217,7 +217,7 @@ class Specialist:
         )
 
     def changes(self) -> list[str]:
-        """What changed in the schema since the model was trained on this database.
+        """How the schema differs from the one that the model was trained on.
 
         Nothing is told where another part of it may be read than then: what is hidden would be
         named.
@@ -225,9 +225,13 @@ class Specialist:
         expertise = self.writer.expertise
         if self.allowed != expertise.allowed or expertise.schema is None:
             return []
-        if not same_place(expertise.database, self.database):
-            return []
         return changes(expertise.schema, columns_of(read_schema(self.database, self.allowed)))
+
+    @property
+    def is_another(self) -> bool:
+        """Whether the model was trained on one database, and this is another, or has moved."""
+        trained_on = self.writer.expertise.database
+        return bool(trained_on) and not same_place(trained_on, self.database)
 
     def ask(self, question: str) -> Reply:
         """Write SQL for a question and run it; never raises for what the model wrote."""

@@ -178,6 +178,17 @@ def specialists(database: str | Path, runs: Path = Path("runs")) -> list[Path]:
     return [file.parent for file in sorted(found, key=lambda f: -f.stat().st_mtime)]
 
 
+def lost_specialists(runs: Path = Path("runs")) -> list[tuple[Path, str]]:
+    """Models under `runs` whose database file is no longer there, newest first, and that file."""
+    found = sorted(runs.rglob(f"model/{FILE}"), key=lambda file: -file.stat().st_mtime)
+    known = [(file.parent, Expertise.load(str(file.parent)).database) for file in found]
+    return [
+        (model, database)
+        for model, database in known
+        if database and "://" not in database and not Path(database).exists()
+    ]
+
+
 def check_representation(config: SqlConfig) -> None:
     """Raises: ConfigError where the recipe's representation does not exist with its settings."""
     if config.is_represented:

@@ -272,7 +272,7 @@ def command(*arguments: str) -> tuple[int, str]:
 def test_the_command_says_what_is_broken_and_ends_in_1(folder: Folder) -> None:
     assert command(str(folder.folder)) == (
         0,
-        f"{folder.folder}: dev 1 questions, 1 databases\n\nnothing found\n",
+        f"{folder.folder}: dev 1 question, 1 database\n\nnothing found\n",
     )
     folder.ask(*[{**ASKED, "query": f"SELECT a{number} FROM shop"} for number in range(7)])
     out = folder.folder / "new" / "report.json"

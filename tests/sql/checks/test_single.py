@@ -48,7 +48,7 @@ def test_pairs_that_do_not_run_make_it_broken(
     Path("pairs.jsonl").write_text("".join(lines))
     assert main(["sql", "check", str(shop), "--pairs", "pairs.jsonl"]) == 1
     said = capsys.readouterr().out
-    assert "pairs.jsonl 3 questions, 1 databases" in said
+    assert "pairs.jsonl 3 questions, 1 database" in said
     assert "pairs.jsonl:2: no such column: nam" in said
     assert "pairs.jsonl:3: no row" in said
 

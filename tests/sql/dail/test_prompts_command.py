@@ -114,7 +114,7 @@ def test_a_budget_drops_examples_by_the_models_own_count(shop: Shop) -> None:
         assert found["prompt"].count("/* Answer the following:") == examples
         fits = len(found["prompt"].split()) + 5 <= room
         assert fits or examples == 0
-        told = "even without examples: 1, index 0" in shop.output
+        told = "even without examples: 1, line 1" in shop.output
         assert told is not fits
 
 

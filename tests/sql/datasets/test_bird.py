@@ -66,7 +66,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def test_nothing_is_said_of_types_that_are_the_declared_ones(bird: Path, run: Run) -> None:
     """BIRD's tables.json has SQLite's types where Spider's has five kinds."""
     said = run("check", bird)
-    assert "bird: dev 4 questions, 1 databases" in said
+    assert "bird: dev 4 questions, 1 database" in said
     assert "column types" not in said
     assert "nothing broken" in said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from luciola.data.summary import counted
 from luciola.sql.checks.check import Checked
 from luciola.sql.checks.finding import KINDS, Finding
 from luciola.sql.table import one_line, shortened
@@ -18,8 +19,9 @@ LONGEST = 200
 def text(checked: Checked, *, shown: int = SHOWN) -> str:
     """Counts of every kind that was found, then the first findings of each."""
     splits = ", ".join(f"{name} {count:,}" for name, count in checked.splits.items())
-    asked = f"{splits} questions, " if checked.splits else ""
-    number = f"{checked.databases:,} databases" if asked else "1 database"
+    last = list(checked.splits.values())[-1:]
+    asked = f"{splits} {'question' if last == [1] else 'questions'}, " if last else ""
+    number = counted(checked.databases, "database")
     lines = [f"{checked.path}: {asked}{number}", ""]
     groups = grouped(checked.findings)
     lines += [f"{KINDS[kind][0]:8} {len(found):>6,}  {KINDS[kind][1]}" for kind, found in groups]
