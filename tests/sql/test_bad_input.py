@@ -155,7 +155,7 @@ def test_databases_that_cannot_be_read_end_in_a_sentence_that_names_them(
     with pytest.raises(DatabaseError, match=said):
         place.prompt(*databases)
     try:
-        assert "gold fails" in place.eval("SELECT 1\n")["error"]
+        assert "not judged" in place.eval("SELECT 1\n")["error"]
     except LuciolaError as error:
         assert "odd" in error.message
     checked = place.run("check", str(place.folder / "dev.json"), *databases)

@@ -100,7 +100,7 @@ def test_without_the_first_file_the_others_are_the_suite(judge: Judge, suite: Pa
     (unjudged, _) = judge(GOLD, GOLD, metrics="ex")
     assert (unjudged["ex"], unjudged["error"]) == (
         None,
-        "ex: not judged: there is no database file",
+        "not judged: there is no database file",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from luciola.sql.official.evaluate import Judged, Options
+from luciola.sql.official.execution import UNREADABLE
 from luciola.sql.official.hardness import LEVELS
 from luciola.sql.official.match import COMPONENTS, Score
 
@@ -195,7 +196,11 @@ def _is_wrong(judged: Judged) -> bool:
 
 
 def _error(judged: Judged) -> str | None:
-    return "; ".join(f"{name}: {text}" for name, text in judged.errors.items()) or None
+    named = [
+        text if text.startswith(UNREADABLE) else f"{name}: {text}"
+        for name, text in judged.errors.items()
+    ]
+    return "; ".join(dict.fromkeys(named)) or None
 
 
 def _example(judged: Judged) -> dict[str, Any]:
