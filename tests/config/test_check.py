@@ -15,6 +15,7 @@ from luciola.config.ranges import SettingError
 from luciola.config.settings import describe
 from luciola.config.sft import SftConfig
 from luciola.config.shape import Shaper
+from luciola.config.study import StudyModel
 from luciola.errors import ConfigError
 
 VALUES: list[Any] = [
@@ -66,3 +67,15 @@ def test_every_wrong_value_is_named() -> None:
     with pytest.raises(WrongTypesError) as caught:
         build(SftConfig, tree({"lr": "fast", "batch": "many"}))
     assert caught.value.places == [("batch",), ("lr",)]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(False, False), (True, True), ("no", False), (None, None)]
+)
+def test_a_switch_may_be_left_open(given: Any, kept: Any) -> None:
+    assert build(StudyModel, {"model": "m", "raw": given}).raw is kept
+
+
+def test_an_open_switch_takes_no_other_value() -> None:
+    with pytest.raises(WrongTypesError):
+        build(StudyModel, {"model": "m", "raw": "perhaps"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from luciola.config.place import Place
@@ -54,6 +55,8 @@ def _part(cls: type[Any], tree: Any, place: Place, wrong: list[Place]) -> Any:
 
 def _value(hint: Any, value: Any, place: Place, wrong: list[Place]) -> Any:
     kind = bare(hint)
+    if get_origin(kind) is UnionType:  # of a type and None
+        return None if value is None else _value(get_args(kind)[0], value, place, wrong)
     if is_part(kind):
         return _part(kind, value, place, wrong)
     if get_origin(kind) is tuple:
