@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
 MODEL := smollm2-135m
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean
@@ -43,12 +44,12 @@ demo: setup
 	@$(BIN)/luciola models get $(MODEL)
 	@$(BIN)/luciola demo
 
-# One thread: the tests' models are so small that several would mostly wait for each other.
+# Two processes of one thread each: the tests' models are so small that threads would wait for each other.
 # What is slow (every family of models) is run by .ci/run.
 # Without the package index the tests that need the model are skipped, and say so.
 test: setup
 	@$(BIN)/luciola models get $(MODEL) || echo "test: going on without $(MODEL)" >&2
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" --durations=15
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n $(JOBS) --dist loadfile --durations=15
 
 check: setup
 	@$(BIN)/ruff format --check .
