@@ -62,7 +62,8 @@ def test_help_loads_only_the_command_line() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.splitlines()[-2:] == [
-        "['luciola', 'luciola.cli', 'luciola.cli.errors', 'luciola.cli.main', 'luciola.errors']",
+        "['luciola', 'luciola.cli', 'luciola.cli.errors', 'luciola.cli.main', "
+        "'luciola.cli.terminal', 'luciola.errors']",
         "False",
     ], result.stderr
 

@@ -116,7 +116,7 @@ Calls = list[tuple[Any, ...]]
 @pytest.fixture
 def few_bits(monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Every call of the loader in few bits, which gives the whole model, as there is no GPU."""
-    from luciola.methods import preparation
+    from luciola.methods import plan_text, preparation
 
     calls: Calls = []
 
@@ -126,7 +126,7 @@ def few_bits(monkeypatch: pytest.MonkeyPatch) -> Calls:
         return load_model(model, dtype=options["compute"], attention=attention)
 
     monkeypatch.setattr(preparation, "load_quantised", load_quantised)
-    monkeypatch.setattr(preparation, "check_possible", lambda *_: None)
+    monkeypatch.setattr(plan_text, "check_machine", lambda _: None)
     return calls
 
 

@@ -324,4 +324,4 @@ def test_predictions_that_are_not_there_are_said_to_be_missing(
 ) -> None:
     given = ["--gold", str(questions), "--predictions", "gone.sql", "--databases", str(databases)]
     assert main(["sql", "eval", *given]) == 1
-    assert "gone.sql: no such file\n  → Check the name" in capsys.readouterr().err
+    assert "gone.sql: there is no such file\n  → Check the name" in capsys.readouterr().err

@@ -166,5 +166,5 @@ def test_as_many_predictions_as_questions(shop: Shop) -> None:
     (shop.folder / "two.sql").write_text("SELECT 1\nSELECT 2\n", encoding="utf-8")
     with pytest.raises(DataError, match="2 predictions for 1 questions"):
         shop.prompts("--predictions", str(shop.folder / "two.sql"), pool=True)
-    with pytest.raises(DataError, match=r"none\.sql: cannot be read"):
+    with pytest.raises(DataError, match=r"none\.sql: there is no such file"):
         shop.prompts("--predictions", str(shop.folder / "none.sql"), pool=True)

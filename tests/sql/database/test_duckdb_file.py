@@ -41,7 +41,7 @@ def test_a_duckdb_file_is_queried_within_limits(duckdb_url: str) -> None:
         assert sandbox.run("SELECT * FROM shop").rows == ((1, "2020-01-31", 2.5),)
         refused: list[tuple[str, type[SqlError]]] = [
             ("SELECT * FROM range(11)", SqlRowsError),
-            ("SELECT count(*) FROM range(100000000) a, range(100000000) b", SqlTimeoutError),
+            ("SELECT count(*) FROM range(1000000) a, range(1000000) b", SqlTimeoutError),
             ("SELECT x FROM shop", SqlInvalidError),
             ("SELECT * FROM '/etc/hostname'", SqlForbiddenError),
             ("DROP TABLE worker", SqlForbiddenError),

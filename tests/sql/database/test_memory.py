@@ -35,9 +35,10 @@ from luciola.sql.rules import spider
 with judging_sandbox(timeout_s=60, workers=1) as sandbox:
     judge = Judge(sandbox, spider(keep_distinct=True), plug_value=False)
     outcome = judge.judge(sys.argv[2], sys.argv[3] + " -- again", [Path(sys.argv[1])])
-whole = [resource.getrusage(who).ru_maxrss * 1024
-         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(*whole, outcome)
+status = Path("/proc/self/status").read_text()
+own = int(status.split("VmHWM:")[1].split()[0])  # ru_maxrss would count the parent's, too
+workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(own * 1024, workers * 1024, outcome)
 """
 
 
